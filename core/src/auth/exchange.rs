@@ -1,0 +1,179 @@
+//! From a grant to a stored connection: the code of a callback, the code of a delegated authorization, an application
+//! calendar.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{
+    authorize::PendingAuthorization,
+    callback::{self, Callback},
+    refresh::Tokens,
+    token::{TokenRecord, TokenReply, TokenVerdict},
+};
+use crate::{
+    ConnectionId, Error, ErrorKind, Result,
+    client::Inner,
+    random,
+    secret::Secret,
+    store::{ConnectionKey, ListQuery, Record, StoreErrorKind},
+};
+
+use std::sync::Arc;
+
+/// How many expired marks of used states are cleared away with each authorization.
+const SWEEP: usize = 20;
+
+impl Inner {
+    /// Completes an authorization: checks, exchanges, stores.
+    pub(crate) async fn complete(
+        self: &Arc<Self>,
+        pending: &PendingAuthorization,
+        callback: Callback,
+    ) -> Result<(ConnectionId, Arc<Tokens>)> {
+        let settings = &self.settings;
+        let code = callback::read(callback, pending, &settings.client_id, &settings.endpoints, self.now())?;
+        let connection = pending.fields.connection_id.as_deref().map(ConnectionId::new).transpose()?;
+        self.use_up(pending).await?;
+        let reply = match self.exchange_code(&code, &pending.fields.redirect_uri).await {
+            TokenVerdict::Granted(reply) => *reply,
+            TokenVerdict::InvalidGrant(error) => return Err(refused_code(&error)),
+            TokenVerdict::Failed(error) => return Err(error),
+        };
+        self.establish(connection, reply).await
+    }
+
+    /// Exchanges a code that came to the callback URL of a delegated authorization.
+    pub(crate) async fn complete_delegated(
+        self: &Arc<Self>,
+        code: &Secret,
+        callback_url: &str,
+        connection: Option<ConnectionId>,
+    ) -> Result<(ConnectionId, Arc<Tokens>)> {
+        match self.exchange_code(code, callback_url).await {
+            TokenVerdict::Granted(reply) => self.establish(connection, *reply).await,
+            TokenVerdict::InvalidGrant(error) => Err(refused_code(&error)),
+            TokenVerdict::Failed(error) => Err(error),
+        }
+    }
+
+    /// Stores the tokens of a body that has the form of a token reply.
+    pub(crate) async fn establish_from(
+        self: &Arc<Self>,
+        connection: Option<ConnectionId>,
+        body: &Bytes,
+    ) -> Result<(ConnectionId, Arc<Tokens>)> {
+        self.establish(connection, TokenReply::read(body)?).await
+    }
+
+    /// Remembers that the state was used, before anything is sent: the second of two callbacks finds the mark, in this
+    /// process or in another on the same store.
+    async fn use_up(&self, pending: &PendingAuthorization) -> Result<()> {
+        let namespace = format!("{}#states", self.namespace());
+        let hash = Sha256::digest(pending.fields.state.as_bytes());
+        let name = hash.iter().take(16).fold(String::new(), |text, octet| text + &format!("{octet:02x}"));
+        let key = ConnectionKey { namespace: namespace.clone(), connection: ConnectionId::new(name)? };
+        let mark = Record {
+            payload: Zeroizing::new("used".to_owned()),
+            expires_at: Timestamp::from_millisecond(pending.fields.expires_at_ms).ok(),
+        };
+        match self.store().save(&key, &mark, 0).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                let why = "was used before; a callback can be completed once";
+                return Err(Error::authorization(
+                    "state_replayed",
+                    format!("the state {why}; nothing was sent; send the owner through authorize again"),
+                )
+                .with_field("state", "errors.invalid", why)
+                .reauthorize());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.sweep_marks(namespace).await;
+        Ok(())
+    }
+
+    /// Clears away marks whose authorizations have expired by themselves.
+    async fn sweep_marks(&self, namespace: String) {
+        let query = ListQuery {
+            namespace: namespace.clone(),
+            expires_before: Some(self.now()),
+            after: None,
+            limit: SWEEP,
+        };
+        let expired = match self.store().list(&query).await {
+            Ok(expired) => expired,
+            Err(error) => return tracing::debug!(%error, "expired marks of used states were not listed"),
+        };
+        for listed in expired {
+            let key = ConnectionKey { namespace: namespace.clone(), connection: listed.connection };
+            if let Err(error) = self.store().delete(&key, listed.version).await {
+                tracing::debug!(%error, "an expired mark of a used state was not cleared away");
+            }
+        }
+    }
+
+    /// Stores a grant under its connection id, in place of what was there: a new authorization supersedes the old one,
+    /// dead or alive.
+    async fn establish(
+        self: &Arc<Self>,
+        connection: Option<ConnectionId>,
+        reply: TokenReply,
+    ) -> Result<(ConnectionId, Arc<Tokens>)> {
+        let connection = match connection {
+            Some(connection) => connection,
+            None => match reply.subject().map(ConnectionId::new) {
+                Some(Ok(connection)) => connection,
+                _ => ConnectionId::new(format!("con_{}", random::token()))?,
+            },
+        };
+        let tokens = self.tokens(&connection);
+        let record = TokenRecord::new(reply, self.now());
+        let mut last = None;
+        for _ in 0..5 {
+            let found = match self.load(&tokens.key).await {
+                Ok(found) => found.map_or(0, |stored| stored.version),
+                Err(error) => {
+                    last = Some(error);
+                    continue;
+                }
+            };
+            match self.save(&tokens.key, &record, found).await {
+                Ok(version) => {
+                    tokens.adopt(record, version)?;
+                    return Ok((connection, tokens));
+                }
+                Err(error) => last = Some(error.into()),
+            }
+        }
+        // The code is used up, so the tokens that it bought are kept in memory rather than lost.
+        tokens.adopt(record.clone(), 0)?;
+        tokens.keep_unsaved(record, 0);
+        self.keep_trying_to_save(&tokens);
+        let why = last.map_or_else(String::new, |error| format!(" ({error})"));
+        Err(Error::new(
+            ErrorKind::Store,
+            format!(
+                "connection {connection}: it was granted, but the token store can't take it{why}; the tokens are kept in memory and \
+                 saved when the store is back; mend the store before this process ends"
+            ),
+        )
+        .with_code("store_unavailable")
+        .with_transient(true))
+    }
+}
+
+fn refused_code(error: &Error) -> Error {
+    let again = Error::authorization(
+        "invalid_grant",
+        "Cronofy did not accept the code: it was used before, is too old, or the redirect URI is another one; send the owner through authorize again",
+    )
+    .with_request_id(error.request_id().map(str::to_owned))
+    .reauthorize();
+    match error.status() {
+        Some(status) => again.with_status(status),
+        None => again,
+    }
+}

@@ -1,0 +1,411 @@
+//! Tokens: what the token endpoint answers, read as tolerantly as is safe, and the record in which a connection keeps
+//! them. Pure functions; the time is an argument.
+//!
+//! Sources: RFC 6749 sections 5.1 and 5.2,
+//! <https://docs.cronofy.com/developers/api/authorization/request-token/>.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::{Error, ErrorKind, Result, http::response, secret::Secret};
+
+/// Assumed when the reply does not say how long a token lives: Cronofy's usual lifetime.
+const USUAL_LIFETIME: Duration = Duration::from_hours(1);
+/// Cronofy documents lifetimes up to this many seconds.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(i32::MAX as u64);
+/// A new token is taken to be good for this long, whatever the reply says, so that an odd `expires_in` never becomes a
+/// storm of refreshes.
+pub(crate) const SHORTEST_USE: Duration = Duration::from_secs(5);
+
+/// What a connection is for, told by what came with its grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ConnectionKind {
+    /// Organization Connect: scope `organizational_unit_scheduler`.
+    Organization,
+    /// Individual Connect, a delegated authorization, or an application calendar.
+    Account,
+    /// Enterprise Connect.
+    ServiceAccount,
+}
+
+/// Everything that is known of a connection. Persisted as JSON; see [`TokenRecord::to_payload`].
+#[derive(Clone)]
+pub(crate) struct TokenRecord {
+    pub(crate) kind: ConnectionKind,
+    pub(crate) access_token: Secret,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) lifetime: Duration,
+    pub(crate) scope: Option<String>,
+    pub(crate) sub: Option<String>,
+    /// What else came with the grant: `account_id`, `linking_profile` and fields that are not known yet.
+    pub(crate) extra: Map<String, Value>,
+    pub(crate) state: ConnectionState,
+    pub(crate) intent: Option<Intent>,
+}
+
+/// Whether a connection can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// In use.
+    Active,
+    /// Cronofy answered that the grant is gone. The dead tokens are kept, for the inquest.
+    Dead {
+        /// When it was found out.
+        at: Timestamp,
+        /// Whether a refresh of another process had been interrupted before, which may be what lost the grant.
+        interrupted: bool,
+    },
+    /// The application revokes it, and Cronofy has not confirmed yet.
+    Revoking {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// The application has revoked it. The tokens are erased.
+    Revoked {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The note that a refresh leaves before it sends the refresh token, so that whoever comes after a crash knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    pub(crate) owner: String,
+    pub(crate) at: Timestamp,
+    /// Fingerprint of the refresh token that was about to be sent.
+    pub(crate) refresh_token: String,
+}
+
+/// A good answer of the token endpoint.
+#[derive(Clone)]
+pub(crate) struct TokenReply {
+    pub(crate) access_token: Secret,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) lifetime: Duration,
+    pub(crate) scope: Option<String>,
+    pub(crate) sub: Option<String>,
+    pub(crate) extra: Map<String, Value>,
+}
+
+impl TokenReply {
+    /// Reads the body of a success.
+    ///
+    /// Only `access_token` is demanded; everything else may be missing or odd, and fields that are not known are kept.
+    ///
+    /// # Errors
+    /// [`Decode`](ErrorKind::Decode), which never holds the body.
+    pub(crate) fn read(body: &[u8]) -> Result<Self> {
+        let refuse = |field: &str, what: &str| {
+            Error::new(
+                ErrorKind::Decode,
+                format!("the token reply {what}; nothing was stored; try again, and check for a proxy that changes replies"),
+            )
+            .with_field(field, "errors.invalid", what)
+        };
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Err(refuse("body", "is empty"));
+        }
+        let value: Value = serde_json::from_slice(body).map_err(|error| {
+            let what = match body.iter().find(|octet| !octet.is_ascii_whitespace()) {
+                Some(b'<') => "is HTML and not JSON",
+                _ if error.is_eof() => "is cut off",
+                _ => "is not JSON",
+            };
+            refuse("body", what)
+        })?;
+        let Value::Object(mut fields) = value else { return Err(refuse("body", "is not a JSON object")) };
+        let token = |field: &str, value: Option<Value>| match value {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if is_token(&text) => Ok(Some(Secret::from(text))),
+            Some(_) => Err(refuse(field, "holds a token that is not 1 to 4096 visible ASCII characters")),
+        };
+        let access_token = token("access_token", fields.remove("access_token"))?
+            .ok_or_else(|| refuse("access_token", "holds no access_token"))?;
+        let refresh_token = token("refresh_token", fields.remove("refresh_token"))?;
+        match fields.remove("token_type") {
+            Some(Value::String(kind)) if !kind.eq_ignore_ascii_case("bearer") => {
+                return Err(refuse("token_type", "holds a token that is not a bearer token"));
+            }
+            _ => {}
+        }
+        Ok(Self {
+            access_token,
+            refresh_token,
+            lifetime: lifetime(fields.remove("expires_in").as_ref()),
+            scope: text(fields.remove("scope")),
+            sub: text(fields.remove("sub")),
+            extra: fields,
+        })
+    }
+
+    /// The `sub` of the grant, by whichever name it came.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        let named = |name: &str| self.extra.get(name).and_then(Value::as_str);
+        self.sub.as_deref().or_else(|| named("account_id")).or_else(|| named("service_account_id"))
+    }
+
+    pub(crate) fn kind(&self) -> ConnectionKind {
+        let scopes = self.scope.as_deref().unwrap_or_default();
+        if scopes.split(' ').any(|scope| scope == super::ORGANIZATION_SCOPE) {
+            ConnectionKind::Organization
+        } else if self.extra.contains_key("service_account_id")
+            || scopes.split(' ').any(|scope| scope.starts_with("service_account/"))
+        {
+            ConnectionKind::ServiceAccount
+        } else {
+            ConnectionKind::Account
+        }
+    }
+}
+
+/// How long a token lives by what `expires_in` says, which may be anything.
+fn lifetime(expires_in: Option<&Value>) -> Duration {
+    let seconds = match expires_in {
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().parse::<f64>().ok(),
+        _ => None,
+    };
+    match seconds {
+        Some(seconds) if seconds.is_nan() => USUAL_LIFETIME,
+        Some(seconds) => Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_LIFETIME.as_secs_f64())),
+        None => USUAL_LIFETIME,
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=4096).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_graphic())
+}
+
+fn text(value: Option<Value>) -> Option<String> {
+    match value {
+        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// What the token endpoint said, as far as the caller must tell answers apart.
+pub(crate) enum TokenVerdict {
+    /// Tokens.
+    Granted(Box<TokenReply>),
+    /// The grant, or the code, is gone for good.
+    InvalidGrant(Error),
+    /// Anything else: the application's credentials, the weather.
+    Failed(Error),
+}
+
+/// Judges an answer of the token endpoint. Only a 400 or 401 with `invalid_grant` speaks about the grant; the same word
+/// behind any other status is weather.
+pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> TokenVerdict {
+    let request_id = response::request_id(headers);
+    if status.is_success() {
+        return match TokenReply::read(body) {
+            Ok(reply) => TokenVerdict::Granted(Box::new(reply)),
+            Err(error) => {
+                TokenVerdict::Failed(error.with_status(status.as_u16()).with_request_id(request_id))
+            }
+        };
+    }
+    let code = serde_json::from_slice::<Value>(body)
+        .ok()
+        .and_then(|body| body.get("error").and_then(Value::as_str).map(str::to_owned))
+        .filter(|code| {
+            code.len() <= 64 && code.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'_')
+        });
+    let oauth_status = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
+    match code.as_deref() {
+        Some("invalid_grant") if oauth_status => TokenVerdict::InvalidGrant(
+            Error::authorization("invalid_grant", "Cronofy answered that the grant is not valid")
+                .with_status(status.as_u16())
+                .with_request_id(request_id),
+        ),
+        Some("invalid_client") if oauth_status => TokenVerdict::Failed(
+            Error::config(
+                "client_secret",
+                "Cronofy does not recognize this client_id and client_secret; check both, and the data center",
+            )
+            .with_code("invalid_client")
+            .with_status(status.as_u16())
+            .with_request_id(request_id),
+        ),
+        code => {
+            let error = response::failure("the token endpoint", status, headers, &Bytes::new());
+            TokenVerdict::Failed(match code {
+                Some(code) if error.code().is_none() => error.with_code(code),
+                _ => error,
+            })
+        }
+    }
+}
+
+/// A short, irreversible name of a token: enough to tell two apart, nothing to break in with.
+pub(crate) fn fingerprint(token: &Secret) -> String {
+    let hash = Sha256::digest(token.expose().as_bytes());
+    hash.iter().take(8).fold(String::new(), |text, octet| text + &format!("{octet:02x}"))
+}
+
+#[derive(Deserialize)]
+struct Persisted {
+    kind: ConnectionKind,
+    access_token: Secret,
+    refresh_token: Option<Secret>,
+    issued_at_ms: i64,
+    lifetime_s: u64,
+    scope: Option<String>,
+    sub: Option<String>,
+    #[serde(default)]
+    extra: Map<String, Value>,
+    #[serde(flatten)]
+    state: ConnectionState,
+    intent: Option<Intent>,
+}
+
+#[derive(Serialize)]
+struct Persisting<'a> {
+    v: u32,
+    kind: ConnectionKind,
+    access_token: &'a str,
+    refresh_token: Option<&'a str>,
+    issued_at_ms: i64,
+    lifetime_s: u64,
+    scope: Option<&'a str>,
+    sub: Option<&'a str>,
+    extra: &'a Map<String, Value>,
+    #[serde(flatten)]
+    state: &'a ConnectionState,
+    intent: Option<&'a Intent>,
+}
+
+/// The version of the persisted form. A reader refuses a later one.
+const PAYLOAD_VERSION: u64 = 1;
+
+impl TokenRecord {
+    pub(crate) fn new(reply: TokenReply, now: Timestamp) -> Self {
+        Self {
+            kind: reply.kind(),
+            access_token: reply.access_token,
+            refresh_token: reply.refresh_token,
+            issued_at: now,
+            lifetime: reply.lifetime,
+            scope: reply.scope,
+            sub: reply.sub,
+            extra: reply.extra,
+            state: ConnectionState::Active,
+            intent: None,
+        }
+    }
+
+    /// The record after a refresh: what the reply leaves out stays as it was, the refresh token included.
+    pub(crate) fn refreshed(&self, reply: TokenReply, now: Timestamp) -> Self {
+        let mut extra = self.extra.clone();
+        extra.extend(reply.extra);
+        Self {
+            kind: self.kind,
+            access_token: reply.access_token,
+            refresh_token: reply.refresh_token.or_else(|| self.refresh_token.clone()),
+            issued_at: now,
+            lifetime: reply.lifetime,
+            scope: reply.scope.or_else(|| self.scope.clone()),
+            sub: reply.sub.or_else(|| self.sub.clone()),
+            extra,
+            state: ConnectionState::Active,
+            intent: None,
+        }
+    }
+
+    /// When the access token ends by the reply, but not before it could be used at all.
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        let lifetime =
+            SignedDuration::try_from(self.lifetime.max(SHORTEST_USE)).unwrap_or(SignedDuration::MAX);
+        self.issued_at.saturating_add(lifetime).unwrap_or(Timestamp::MAX)
+    }
+
+    /// When to refresh ahead of the end: min(5 minutes, a tenth of the lifetime) before it, spread by up to half as
+    /// much again so that many processes don't all do it in the same second. `spread` is in `0.0..1.0`.
+    pub(crate) fn refresh_at(&self, spread: f64) -> Timestamp {
+        let margin = (self.lifetime / 10).min(Duration::from_mins(5)).mul_f64(1.0 + spread / 2.0);
+        let wait = SignedDuration::try_from(self.lifetime.saturating_sub(margin).max(SHORTEST_USE))
+            .unwrap_or(SignedDuration::MAX);
+        self.issued_at.saturating_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(crate) fn to_record(&self) -> Result<crate::store::Record> {
+        let expires_at = (self.state == ConnectionState::Active).then(|| self.expires_at());
+        Ok(crate::store::Record { payload: self.to_payload()?, expires_at })
+    }
+
+    fn to_payload(&self) -> Result<Zeroizing<String>> {
+        let persisting = Persisting {
+            v: 1,
+            kind: self.kind,
+            access_token: self.access_token.expose(),
+            refresh_token: self.refresh_token.as_ref().map(Secret::expose),
+            issued_at_ms: self.issued_at.as_millisecond(),
+            lifetime_s: self.lifetime.as_secs(),
+            scope: self.scope.as_deref(),
+            sub: self.sub.as_deref(),
+            extra: &self.extra,
+            state: &self.state,
+            intent: self.intent.as_ref(),
+        };
+        serde_json::to_string(&persisting).map(Zeroizing::new).map_err(|error| {
+            Error::new(ErrorKind::Store, "the tokens can't be written as JSON; report this")
+                .with_source(error)
+        })
+    }
+
+    pub(crate) fn from_payload(payload: &str) -> Result<Self> {
+        let damaged = || {
+            Error::new(
+                ErrorKind::Store,
+                "a stored connection is damaged; restore the store from a backup, or send the owner through authorize again",
+            )
+            .with_code("store_unreadable")
+        };
+        let value: Value = serde_json::from_str(payload).map_err(|_| damaged())?;
+        if value.get("v").and_then(Value::as_u64).is_some_and(|version| version > PAYLOAD_VERSION) {
+            return Err(Error::new(
+                ErrorKind::Store,
+                "a stored connection was written by a newer version of orgconnect; upgrade this program",
+            )
+            .with_code("store_unreadable"));
+        }
+        let read = Persisted::deserialize(value).map_err(|_| damaged())?;
+        Ok(Self {
+            kind: read.kind,
+            access_token: read.access_token,
+            refresh_token: read.refresh_token,
+            issued_at: Timestamp::from_millisecond(read.issued_at_ms).map_err(|_| damaged())?,
+            lifetime: Duration::from_secs(read.lifetime_s),
+            scope: read.scope,
+            sub: read.sub,
+            extra: read.extra,
+            state: read.state,
+            intent: read.intent,
+        })
+    }
+}
+
+impl fmt::Debug for TokenRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenRecord")
+            .field("kind", &self.kind)
+            .field("sub", &self.sub)
+            .field("scope", &self.scope)
+            .field("issued_at", &self.issued_at)
+            .field("lifetime", &self.lifetime)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}

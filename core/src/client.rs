@@ -1,0 +1,527 @@
+//! The client: one application at one Cronofy, its settings, its store and its pool of connections.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use http::HeaderValue;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{
+    Account, CallOptions, Connection, ConnectionId, Error, Organization, Reply, Result, Secret,
+    ServiceAccount,
+    auth::{
+        authorize::{self, AuthorizationRequest, PendingAuthorization},
+        callback::Callback,
+        endpoint::Revoked,
+        refresh::{Tokens, lock},
+        token::{ConnectionKind, TokenRecord},
+    },
+    caller::{Caller, Credential, find_operation},
+    clock::{Clock, SystemClock},
+    config::{DataCenter, Endpoints},
+    connection::{self, ConnectionSummary},
+    http::{
+        Transport, TransportOptions,
+        limit::{Gate, RateLimit},
+        request,
+        retry::{RetryBudget, RetryPolicy},
+    },
+    organization::MemberCache,
+    store::{ConnectionKey, MemoryStore, StoreError, StoredRecord, TokenStore},
+};
+
+/// How many idle connections keep their tokens in memory before the idle ones are forgotten (the store has them).
+const REMEMBERED: usize = 4096;
+
+/// An application, ready to authorize and to call. Cheap to clone; clones share everything.
+///
+/// ```
+/// use orgconnect::{AuthorizationRequest, Client, DataCenter};
+/// # fn main() -> orgconnect::Result<()> {
+/// let client = Client::builder("CLIENT_ID", "CLIENT_SECRET").data_center(DataCenter::Uk).build()?;
+/// let pending = client.authorize(AuthorizationRequest::organization("https://app.example/callback"))?;
+/// assert!(pending.url().starts_with("https://app-uk.cronofy.com/oauth/authorize?response_type=code&client_id=CLIENT_ID"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    caller: Caller,
+}
+
+/// What a client is made of.
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) transport: Transport,
+    pub(crate) gate: Gate,
+    pub(crate) budget: RetryBudget,
+    pub(crate) members: MemberCache,
+    store: Arc<dyn TokenStore>,
+    store_identity: String,
+    clock: Arc<dyn Clock>,
+    connections: Mutex<HashMap<ConnectionId, Arc<Tokens>>>,
+}
+
+pub(crate) struct Settings {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Secret,
+    pub(crate) application_key: HeaderValue,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) timeout: Duration,
+    pub(crate) token_timeout: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) retry: RetryPolicy,
+}
+
+/// Sets a client up. Every setting has a default; what is wrong is said by [`build`](Self::build).
+#[derive(Clone)]
+#[must_use]
+pub struct ClientBuilder {
+    client_id: String,
+    client_secret: Secret,
+    data_center: DataCenter,
+    base_url: Option<String>,
+    store: Option<Arc<dyn TokenStore>>,
+    clock: Arc<dyn Clock>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    token_timeout: Duration,
+    retry: RetryPolicy,
+    rate_limit: Option<RateLimit>,
+    max_response_bytes: usize,
+    proxy: Option<String>,
+    extra_ca_certificates: Vec<Vec<u8>>,
+    user_agent_suffix: Option<String>,
+    host_language: String,
+}
+
+impl Client {
+    /// Begins to set up a client for an application, by its credentials from Cronofy's dashboard.
+    pub fn builder(client_id: impl Into<String>, client_secret: impl Into<Secret>) -> ClientBuilder {
+        ClientBuilder {
+            client_id: client_id.into(),
+            client_secret: client_secret.into(),
+            data_center: DataCenter::default(),
+            base_url: None,
+            store: None,
+            clock: Arc::new(SystemClock),
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            token_timeout: Duration::from_secs(20),
+            retry: RetryPolicy::default(),
+            rate_limit: None,
+            max_response_bytes: 64 << 20,
+            proxy: None,
+            extra_ca_certificates: Vec::new(),
+            user_agent_suffix: None,
+            host_language: "rust".to_owned(),
+        }
+    }
+
+    /// Builds the URL to send an owner to, and the value that its callback is checked against. No I/O.
+    pub fn authorize(&self, request: AuthorizationRequest) -> Result<PendingAuthorization> {
+        let settings = &self.inner().settings;
+        authorize::authorize(request, &settings.client_id, &settings.endpoints, self.inner().now())
+    }
+
+    /// Turns a pending authorization into one opaque text for the owner's session. It is signed, not encrypted.
+    pub fn serialize_pending(&self, pending: &PendingAuthorization) -> String {
+        pending.seal(&self.inner().settings.client_secret)
+    }
+
+    /// Reads a pending authorization back from the owner's session.
+    ///
+    /// # Errors
+    /// [`Authorization`](crate::ErrorKind::Authorization), code `pending_invalid`, if it is not one that this
+    /// application made.
+    pub fn pending(&self, text: &str) -> Result<PendingAuthorization> {
+        PendingAuthorization::unseal(text, &self.inner().settings.client_secret)
+    }
+
+    /// Completes an authorization: checks the callback, exchanges the code, stores the tokens. Writes the token store.
+    ///
+    /// The callback is the full URL, or its query string, as the browser brought it. Nothing is sent unless the state is
+    /// that of the pending authorization, unexpired and unused.
+    ///
+    /// # Errors
+    /// [`Authorization`](crate::ErrorKind::Authorization) if the owner denied it (code `access_denied`), if the callback
+    /// doesn't belong to the pending authorization, or if Cronofy doesn't accept the code.
+    pub async fn complete(
+        &self,
+        pending: &PendingAuthorization,
+        callback: impl Into<Callback>,
+    ) -> Result<Connection> {
+        let (id, tokens) = self.inner().complete(pending, callback.into()).await?;
+        Ok(Connection::new(Arc::clone(self.inner()), id, tokens, pending.fields.payload.clone()))
+    }
+
+    /// Exchanges the code that came to the `callback_url` of a delegated authorization (Enterprise Connect, Business
+    /// Connect). Writes the token store. `connection_id` defaults to the `sub` of the grant.
+    pub async fn complete_delegated(
+        &self,
+        code: impl Into<Secret>,
+        callback_url: &str,
+        connection_id: Option<ConnectionId>,
+    ) -> Result<Connection> {
+        let (id, tokens) = self.inner().complete_delegated(&code.into(), callback_url, connection_id).await?;
+        Ok(Connection::new(Arc::clone(self.inner()), id, tokens, None))
+    }
+
+    /// Opens the application calendar with this id of your own, which Cronofy creates at the first call. Writes the
+    /// token store, under the `sub` of the calendar.
+    pub async fn application_calendar(&self, application_calendar_id: &str) -> Result<Account> {
+        let operation = find_operation("application_calendars.create")?;
+        let mut arguments = Map::new();
+        arguments.insert("application_calendar_id".to_owned(), application_calendar_id.into());
+        let reply = self.caller.send(operation, arguments).await?;
+        let (_, tokens) = self.inner().establish_from(None, &reply.body).await?;
+        let credential = Credential::Connection(tokens, ConnectionKind::Account);
+        Ok(Account::new(Caller::new(Arc::clone(self.inner()), credential)))
+    }
+
+    /// A connection by its id. No I/O: whether it exists is found out when it is used.
+    pub fn connection(&self, id: impl TryInto<ConnectionId, Error: Into<Error>>) -> Result<Connection> {
+        let id = id.try_into().map_err(Into::into)?;
+        let tokens = self.inner().tokens(&id);
+        Ok(Connection::new(Arc::clone(self.inner()), id, tokens, None))
+    }
+
+    /// The organization of a connection of Organization Connect. No I/O.
+    pub fn organization(&self, id: impl TryInto<ConnectionId, Error: Into<Error>>) -> Result<Organization> {
+        self.connection(id).map(|connection| connection.organization())
+    }
+
+    /// The organization of an Internal Application: the `client_secret` is its bearer, and there is nothing to connect.
+    pub fn internal_organization(&self) -> Organization {
+        Organization::new(Caller::new(Arc::clone(self.inner()), Credential::InternalApplication))
+    }
+
+    /// The account of a connection of Individual Connect, of a delegated authorization, or an application calendar. No
+    /// I/O.
+    pub fn account(&self, id: impl TryInto<ConnectionId, Error: Into<Error>>) -> Result<Account> {
+        self.connection(id).map(|connection| connection.account())
+    }
+
+    /// The service account of a connection of Enterprise Connect. No I/O.
+    pub fn service_account(
+        &self,
+        id: impl TryInto<ConnectionId, Error: Into<Error>>,
+    ) -> Result<ServiceAccount> {
+        self.connection(id).map(|connection| connection.service_account())
+    }
+
+    /// The same client with an Admin API key as its credential, for provisioning applications.
+    pub fn admin(&self, key: impl Into<Secret>) -> Result<Self> {
+        let credential = Credential::Admin(request::bearer(&key.into())?);
+        Ok(Self { caller: Caller::new(Arc::clone(self.inner()), credential) })
+    }
+
+    /// Lists stored connections in the order of their ids, at most `limit`, beginning after `after`. Reads the token
+    /// store only.
+    pub async fn connections(
+        &self,
+        after: Option<&ConnectionId>,
+        limit: usize,
+    ) -> Result<Vec<ConnectionSummary>> {
+        connection::list(self.inner(), after, limit).await
+    }
+
+    /// Revokes by `sub`: an account, an application calendar, a service account (with everything obtained through it) or
+    /// an organization. Tokens in the store are left as they are: Cronofy refuses them from then on.
+    pub async fn revoke_sub(&self, sub: &str) -> Result<()> {
+        request::header("sub", sub)?;
+        self.inner().send_revocation(Revoked::Sub(sub)).await
+    }
+
+    /// Calls an operation that takes the application's own credentials, by its name and with arguments by their wire
+    /// names.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), before any I/O, for an unknown operation and for arguments that are
+    /// missing, unknown or of the wrong shape.
+    pub async fn send(&self, operation: &str, arguments: Map<String, Value>) -> Result<Reply> {
+        self.caller.send(find_operation(operation)?, arguments).await
+    }
+
+    /// Calls a path that this version doesn't know, with the application's credentials. A `GET`, `PUT` or `DELETE` may be
+    /// repeated, anything else only if it surely never arrived.
+    pub async fn request(
+        &self,
+        method: http::Method,
+        path: &str,
+        query: &[(String, String)],
+        body: Option<&Value>,
+    ) -> Result<Reply> {
+        self.caller.request(method, path, query, body).await
+    }
+
+    /// The same client with other options for its calls. A cheap view.
+    pub fn with_options(&self, options: CallOptions) -> Self {
+        Self { caller: self.caller.with_options(options) }
+    }
+
+    #[cfg(feature = "api")]
+    pub(crate) fn caller(&self) -> Caller {
+        self.caller.clone()
+    }
+
+    fn inner(&self) -> &Arc<Inner> {
+        &self.caller.inner
+    }
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn store(&self) -> &dyn TokenStore {
+        &*self.store
+    }
+
+    /// The namespace of this application's records.
+    pub(crate) fn namespace(&self) -> String {
+        format!("{}/{}", self.settings.endpoints.name, self.settings.client_id)
+    }
+
+    pub(crate) fn key(&self, connection: &ConnectionId) -> ConnectionKey {
+        ConnectionKey { namespace: self.namespace(), connection: connection.clone() }
+    }
+
+    /// The shared state of a connection's tokens.
+    pub(crate) fn tokens(&self, connection: &ConnectionId) -> Arc<Tokens> {
+        let mut connections = lock(&self.connections);
+        if let Some(tokens) = connections.get(connection) {
+            return Arc::clone(tokens);
+        }
+        if connections.len() >= REMEMBERED {
+            connections.retain(|_, tokens| !tokens.is_idle());
+        }
+        let tokens = Tokens::shared(&self.store_identity, &self.key(connection));
+        connections.insert(connection.clone(), Arc::clone(&tokens));
+        tokens
+    }
+
+    pub(crate) async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredRecord>> {
+        let loaded = self.store.load(key).await;
+        tracing::trace!(connection = %key.connection, found = matches!(loaded, Ok(Some(_))), "store load");
+        Ok(loaded?)
+    }
+
+    pub(crate) async fn save(
+        &self,
+        key: &ConnectionKey,
+        record: &TokenRecord,
+        expected: u64,
+    ) -> Result<u64, StoreError> {
+        let record = record.to_record().map_err(|error| {
+            StoreError::new(crate::store::StoreErrorKind::Refused, error.message().to_owned())
+                .with_source(error)
+        })?;
+        let saved = self.store.save(key, &record, expected).await;
+        tracing::trace!(connection = %key.connection, version = expected + 1, saved = saved.is_ok(), "store save");
+        saved
+    }
+}
+
+impl ClientBuilder {
+    /// The data center in which the application lives. Default `us`.
+    pub fn data_center(mut self, data_center: DataCenter) -> Self {
+        self.data_center = data_center;
+        self
+    }
+
+    /// A sandbox or a gateway in place of a data center: an https origin, or http on loopback.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = Some(base_url.into());
+        self
+    }
+
+    /// Where tokens are kept. Default: in the memory of this process.
+    pub fn store(self, store: impl TokenStore) -> Self {
+        self.shared_store(Arc::new(store))
+    }
+
+    /// Like [`store`](Self::store), for one that others use too.
+    pub fn shared_store(mut self, store: Arc<dyn TokenStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The clock by which tokens expire. Default: the system's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The time for a whole call, repetitions included. Default 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The time to make a connection. Default 5 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The time for a token request, repetitions included: at most 2 minutes. Default 20 s. The lease under which it
+    /// happens is half as long again.
+    pub fn token_timeout(mut self, timeout: Duration) -> Self {
+        self.token_timeout = timeout;
+        self
+    }
+
+    /// How calls are repeated.
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Holds requests back to a rate, for example [`RateLimit::CRONOFY`]. Default: no limit but what a 429 asks for.
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.rate_limit = Some(limit);
+        self
+    }
+
+    /// The largest answer that is accepted, after decompression. Default 64 MiB.
+    pub fn max_response_bytes(mut self, limit: usize) -> Self {
+        self.max_response_bytes = limit;
+        self
+    }
+
+    /// The proxy for every request. Default: what `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.proxy = Some(url.into());
+        self
+    }
+
+    /// Trusts one more certificate authority, in PEM form, beside the operating system's. May be called repeatedly.
+    pub fn extra_ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.extra_ca_certificates.push(pem.into());
+        self
+    }
+
+    /// Adds the name and version of your application to the `User-Agent`, for example `clinic/2.1`.
+    pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
+        self.user_agent_suffix = Some(suffix.into());
+        self
+    }
+
+    /// Names the language that uses this crate in the `User-Agent`. For bindings.
+    pub fn host_language(mut self, language: impl Into<String>) -> Self {
+        self.host_language = language.into();
+        self
+    }
+
+    /// Checks the settings and makes the client. No I/O but reading certificates.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config), naming the setting.
+    pub fn build(self) -> Result<Client> {
+        let visible = |text: &str| {
+            (1..=200).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_graphic())
+        };
+        if !visible(&self.client_id) {
+            return Err(Error::config(
+                "client_id",
+                "must be 1 to 200 visible ASCII characters; copy it from Cronofy's dashboard",
+            ));
+        }
+        if !visible(self.client_secret.expose()) {
+            return Err(Error::config(
+                "client_secret",
+                "must be 1 to 200 visible ASCII characters; copy it from Cronofy's dashboard",
+            ));
+        }
+        let within = |field, value: Duration, longest: Duration| {
+            if value.is_zero() || value > longest {
+                return Err(Error::config(
+                    field,
+                    format!("must be longer than nothing and at most {} s", longest.as_secs()),
+                ));
+            }
+            Ok(())
+        };
+        within("timeout", self.timeout, Duration::from_hours(1))?;
+        within("connect_timeout", self.connect_timeout, Duration::from_hours(1))?;
+        within("token_timeout", self.token_timeout, Duration::from_mins(2))?;
+        if self.retry.attempts == 0 {
+            return Err(Error::config("retry", "attempts must be at least 1"));
+        }
+        let endpoints = match &self.base_url {
+            Some(base_url) => Endpoints::custom(base_url)?,
+            None => Endpoints::of(self.data_center),
+        };
+        let mut user_agent = format!("orgconnect/{} ({})", env!("CARGO_PKG_VERSION"), self.host_language);
+        if let Some(suffix) = &self.user_agent_suffix {
+            user_agent = format!("{user_agent} {suffix}");
+        }
+        let transport = Transport::new(&TransportOptions {
+            connect_timeout: self.connect_timeout,
+            max_response_bytes: self.max_response_bytes,
+            user_agent: request::header("user_agent_suffix", &user_agent)?,
+            proxy: self.proxy,
+            extra_ca_certificates: self.extra_ca_certificates,
+            loopback: endpoints.api.starts_with("http://"),
+        })?;
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let settings = Settings {
+            application_key: request::bearer(&self.client_secret)?,
+            client_id: self.client_id,
+            client_secret: self.client_secret,
+            endpoints,
+            timeout: self.timeout,
+            token_timeout: self.token_timeout,
+            // Longer than the token request may take, with time to save what it brought.
+            lease: self.token_timeout + self.token_timeout / 2 + Duration::from_secs(5),
+            retry: self.retry,
+        };
+        let inner = Arc::new(Inner {
+            settings,
+            transport,
+            gate: Gate::new(self.rate_limit),
+            budget: RetryBudget::new(),
+            members: MemberCache::default(),
+            store_identity: store.identity(),
+            store,
+            clock: self.clock,
+            connections: Mutex::default(),
+        });
+        Ok(Client { caller: Caller::new(inner, Credential::Application) })
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("client_id", &self.settings.client_id)
+            .field("endpoints", &self.settings.endpoints.name)
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("client_id", &self.inner().settings.client_id)
+            .field("endpoints", &self.inner().settings.endpoints.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("client_id", &self.client_id)
+            .field("data_center", &self.data_center)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,215 @@
+//! Where tokens are kept: the contract that every store fulfils, and the stores that come with the crate.
+//!
+//! A store keeps small opaque records and knows nothing of OAuth. What makes it safe for many tasks, processes and
+//! machines at once are two promises, which every implementation must keep:
+//!
+//! 1. **Compare and swap.** [`TokenStore::save`] writes only if the record still has the version that the writer has
+//!    read. A writer that was overtaken gets [`StoreErrorKind::Conflict`], and nothing has changed.
+//! 2. **Leases.** [`TokenStore::acquire`] gives the right to refresh a connection to one owner at a time, for a limited
+//!    time. An owner that dies or stalls loses it when the time is over; should it wake up later, the first promise
+//!    stops it from overwriting what its successor wrote.
+//!
+//! A record that was saved survives the end of the process (as far as the store is meant to), and a reader sees either
+//! the old record or the new one, never a mixture.
+
+mod file;
+mod memory;
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+pub use self::{file::FileStore, memory::MemoryStore};
+use crate::{ConnectionId, Error, ErrorKind};
+
+/// A place that keeps token records. See the [module](self) for what it must promise.
+///
+/// Implementations are shared between tasks: every method may be called at any time, also for the same key.
+#[async_trait]
+pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
+    /// A text that is equal for two objects exactly if they reach the same records: a path, an address with its
+    /// database and table. It holds no secret. Clients in one process share their refreshes by it.
+    fn identity(&self) -> String;
+
+    /// Reads a record. `None` if there is none.
+    async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredRecord>, StoreError>;
+
+    /// Writes a record if the stored version still is `expected` (0: if there is none), and returns the new version,
+    /// which is `expected + 1`. The write is durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Conflict`] if the version is another one; then nothing was written.
+    async fn save(&self, key: &ConnectionKey, record: &Record, expected: u64) -> Result<u64, StoreError>;
+
+    /// Removes a record if the stored version still is `expected`. Removing what does not exist is a conflict unless
+    /// `expected` is 0.
+    async fn delete(&self, key: &ConnectionKey, expected: u64) -> Result<(), StoreError>;
+
+    /// Takes the lease of a key for `ttl`, or returns `None` at once while another owner holds it.
+    ///
+    /// The lease of an owner that is known to be dead may be given away early, never that of one that may be alive.
+    async fn acquire(&self, key: &ConnectionKey, ttl: Duration) -> Result<Option<Lease>, StoreError>;
+
+    /// Gives a lease back. A lease that has passed to another owner is left alone.
+    async fn release(&self, key: &ConnectionKey, lease: Lease) -> Result<(), StoreError>;
+
+    /// Lists records of a namespace in the order of their ids, without their payloads.
+    async fn list(&self, query: &ListQuery) -> Result<Vec<ListedRecord>, StoreError>;
+}
+
+/// The key of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionKey {
+    /// Data center (or base URL) and application: `uk/CLIENT_ID`. Records of two applications never meet.
+    pub namespace: String,
+    /// The connection within it.
+    pub connection: ConnectionId,
+}
+
+/// What is written into a store.
+#[derive(Clone)]
+pub struct Record {
+    /// Opaque text; it holds secrets unless the store is sealed. Stores write it as it is.
+    pub payload: Zeroizing<String>,
+    /// When the record wants attention: the end of the access token of a living connection. `None`: never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What is read from a store.
+#[derive(Clone)]
+pub struct StoredRecord {
+    /// The record as it was saved.
+    pub record: Record,
+    /// How often the record has been written: 1 for the first time.
+    pub version: u64,
+}
+
+/// A record as it appears in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRecord {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Its version.
+    pub version: u64,
+    /// When it wants attention.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Which records to list.
+#[derive(Debug, Clone)]
+pub struct ListQuery {
+    /// The namespace.
+    pub namespace: String,
+    /// Only records that want attention before this time.
+    pub expires_before: Option<Timestamp>,
+    /// Only records whose id comes after this one: the last of the page before.
+    pub after: Option<ConnectionId>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// The right to refresh one connection for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// A random name of this holder.
+    pub owner: String,
+    /// How long the store keeps others away, counted from when it was taken.
+    pub ttl: Duration,
+}
+
+impl Lease {
+    /// A lease with a fresh owner name.
+    pub fn new(ttl: Duration) -> Self {
+        Self { owner: crate::random::token(), ttl }
+    }
+}
+
+/// Why a store could not do what it was asked to.
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What kind of failure a [`StoreError`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The record has another version than expected. Nothing was written.
+    Conflict,
+    /// The store can't be reached or written to now; a later try may succeed.
+    Unavailable,
+    /// A record is there and can't be read: damaged, or written by a newer version.
+    Unreadable,
+    /// The store refuses to be used as it is set up: rights, links, missing key.
+    Refused,
+}
+
+impl StoreError {
+    /// A failure with its message, which says what happened and what to do, and holds no secret.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// The version was another one.
+    pub fn conflict() -> Self {
+        Self::new(StoreErrorKind::Conflict, "the record was changed by somebody else; read it again")
+    }
+
+    /// Adds what caused it.
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for StoreError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let code = match error.kind {
+            StoreErrorKind::Conflict => "store_conflict",
+            StoreErrorKind::Unavailable => "store_unavailable",
+            StoreErrorKind::Unreadable => "store_unreadable",
+            StoreErrorKind::Refused => "store_refused",
+        };
+        let transient = matches!(error.kind, StoreErrorKind::Conflict | StoreErrorKind::Unavailable);
+        Self::new(ErrorKind::Store, format!("token store: {error}"))
+            .with_code(code)
+            .with_transient(transient)
+            .with_source(error)
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("payload", &format_args!("{} bytes", self.payload.len()))
+            .field("expires_at", &self.expires_at)
+            .finish()
+    }
+}
+
+impl fmt::Debug for StoredRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredRecord").field("record", &self.record).field("version", &self.version).finish()
+    }
+}
