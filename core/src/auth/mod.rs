@@ -15,5 +15,8 @@ pub(crate) mod exchange;
 pub(crate) mod refresh;
 pub(crate) mod token;
 
+#[cfg(test)]
+mod tests;
+
 /// The scope of Organization Connect.
 pub(crate) const ORGANIZATION_SCOPE: &str = "organizational_unit_scheduler";

@@ -6,6 +6,9 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};

@@ -389,7 +389,11 @@ fn read_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(unavailable(path, "can't be opened; check its rights, and that it is no link", error));
+            return Err(unavailable(
+                path,
+                "can't be opened; check its rights, and that it is no link",
+                error,
+            ));
         }
     };
     let found = check_rights(path, &file)?;

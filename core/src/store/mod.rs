@@ -12,6 +12,7 @@
 //! A record that was saved survives the end of the process (as far as the store is meant to), and a reader sees either
 //! the old record or the new one, never a mixture.
 
+pub mod conformance;
 mod file;
 mod memory;
 

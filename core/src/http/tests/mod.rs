@@ -1,0 +1,4 @@
+//! Tests of the pure halves of a call: what is sent, and how answers are judged.
+
+mod request;
+mod response;

@@ -1,0 +1,180 @@
+//! The stores that come with the crate keep the contract; the file store survives damage, links and rights.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use orgconnect::{
+    ConnectionId, FileStore, MemoryStore, TokenStore,
+    store::{ConnectionKey, Record, StoreErrorKind, conformance},
+};
+
+fn key() -> ConnectionKey {
+    ConnectionKey { namespace: "us/CLIENT_ID".into(), connection: ConnectionId::new("opu_1").unwrap() }
+}
+
+fn record(payload: &str) -> Record {
+    Record { payload: payload.to_owned().into(), expires_at: Some("2026-03-01T12:00:00Z".parse().unwrap()) }
+}
+
+fn store(directory: &Path) -> FileStore {
+    FileStore::open(directory.join("tokens")).unwrap()
+}
+
+/// The file of the only record.
+fn file(directory: &Path, extension: &str) -> std::path::PathBuf {
+    let paths = fs::read_dir(directory.join("tokens")).unwrap().map(|entry| entry.unwrap().path());
+    paths.into_iter().find(|path| path.extension().is_some_and(|found| found == extension)).unwrap()
+}
+
+#[tokio::test]
+async fn the_memory_store_keeps_the_contract() {
+    conformance::check(&MemoryStore::new()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_store_keeps_the_contract() {
+    let directory = tempfile::tempdir().unwrap();
+    conformance::check(&store(directory.path())).await.unwrap();
+    let left: Vec<_> = fs::read_dir(directory.path().join("tokens"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !Path::new(name).extension().is_some_and(|extension| extension == "lock"))
+        .collect();
+    assert!(left.is_empty(), "nothing but locks is left behind: {left:?}");
+}
+
+#[tokio::test]
+async fn two_objects_on_one_directory_are_one_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let (a, b) = (store(directory.path()), store(directory.path()));
+    assert_eq!(a.identity(), b.identity());
+    a.save(&key(), &record("x"), 0).await.unwrap();
+    assert_eq!(b.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "x");
+    let lease = a.acquire(&key(), Duration::from_mins(1)).await.unwrap().unwrap();
+    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_none());
+    a.release(&key(), lease).await.unwrap();
+    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn the_lease_of_a_dead_owner_is_given_away_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let dying = store(directory.path());
+    dying.acquire(&key(), Duration::from_hours(1)).await.unwrap().unwrap();
+    // Dropping the object closes its liveness lock, as the operating system does when a process dies.
+    drop(dying);
+    assert!(store(directory.path()).acquire(&key(), Duration::from_mins(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn the_form_on_disk_is_the_documented_one() {
+    let directory = tempfile::tempdir().unwrap();
+    store(directory.path()).save(&key(), &record(r#"{"v":1}"#), 0).await.unwrap();
+    insta::assert_snapshot!(fs::read_to_string(file(directory.path(), "json")).unwrap());
+}
+
+#[tokio::test]
+async fn a_newer_damaged_or_foreign_file_is_refused_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(directory.path());
+    store.save(&key(), &record("x"), 0).await.unwrap();
+    let path = file(directory.path(), "json");
+    let good = fs::read_to_string(&path).unwrap();
+    let cases = [
+        (good.replace("\"format_version\":1", "\"format_version\":2"), "newer version"),
+        (good[..good.len() / 2].to_owned(), "is damaged"),
+        (String::new(), "is damaged"),
+        (good.replace("orgconnect.record", "something.else"), "is damaged"),
+        (good.replace("opu_1", "opu_2"), "belongs to another connection"),
+        ("x".repeat(2 << 20), "is larger than any record"),
+    ];
+    for (text, why) in cases {
+        fs::write(&path, &text).unwrap();
+        for error in [
+            store.load(&key()).await.unwrap_err(),
+            store.save(&key(), &record("y"), 1).await.unwrap_err(),
+            store.delete(&key(), 1).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "nothing was written over it");
+    }
+}
+
+#[cfg(unix)]
+mod rights {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn files_are_their_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        store.save(&key(), &record("x"), 0).await.unwrap();
+        let _lease = store.acquire(&key(), Duration::from_mins(1)).await.unwrap().unwrap();
+        assert_eq!(mode(&directory.path().join("tokens")), 0o700);
+        for entry in fs::read_dir(directory.path().join("tokens")).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_directory_that_others_can_read_is_refused_with_the_mend() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tokens");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let error = FileStore::open(&path).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Refused);
+        assert!(error.to_string().contains("chmod 700"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_a_link_or_readable_by_others_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        store.save(&key(), &record("x"), 0).await.unwrap();
+        let path = file(directory.path(), "json");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(store.load(&key()).await.unwrap_err().kind(), StoreErrorKind::Refused);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let second = directory.path().join("second");
+        fs::hard_link(&path, &second).unwrap();
+        assert!(store.load(&key()).await.unwrap_err().to_string().contains("hard link"));
+        fs::remove_file(&path).unwrap();
+        symlink(&second, &path).unwrap();
+        assert!(store.load(&key()).await.is_err(), "a symbolic link is not followed");
+    }
+
+    #[test]
+    fn a_directory_that_is_a_link_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("real")).unwrap();
+        fs::set_permissions(directory.path().join("real"), fs::Permissions::from_mode(0o700)).unwrap();
+        symlink(directory.path().join("real"), directory.path().join("tokens")).unwrap();
+        assert_eq!(
+            FileStore::open(directory.path().join("tokens")).unwrap_err().kind(),
+            StoreErrorKind::Refused
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_says_so_and_keeps_the_old_record() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(store(directory.path()));
+    store.save(&key(), &record("old"), 0).await.unwrap();
+    let lock = file(directory.path(), "lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let error = store.save(&key(), &record("new"), 1).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(store.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "old");
+}
