@@ -33,6 +33,7 @@ use crate::{
     },
     organization::MemberCache,
     store::{ConnectionKey, MemoryStore, StoreError, StoredRecord, TokenStore},
+    webhook::Verifier,
 };
 
 /// How many idle connections keep their tokens in memory before the idle ones are forgotten (the store has them).
@@ -235,6 +236,11 @@ impl Client {
     pub async fn revoke_sub(&self, sub: &str) -> Result<()> {
         request::header("sub", sub)?;
         self.inner().send_revocation(Revoked::Sub(sub)).await
+    }
+
+    /// Checks the signatures of what Cronofy posts to this application.
+    pub fn webhooks(&self) -> Verifier {
+        Verifier::new(self.inner().settings.client_secret.clone())
     }
 
     /// Calls an operation that takes the application's own credentials, by its name and with arguments by their wire

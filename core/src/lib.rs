@@ -33,6 +33,7 @@ mod client;
 mod clock;
 mod config;
 mod connection;
+mod embed;
 mod error;
 mod handle;
 mod http;
@@ -45,6 +46,7 @@ mod secret;
 mod service_account;
 mod shape;
 pub mod store;
+pub mod webhook;
 
 pub use self::{
     account::Account,
@@ -58,6 +60,7 @@ pub use self::{
     clock::{Clock, ManualClock, SystemClock},
     config::DataCenter,
     connection::{Connection, ConnectionSummary},
+    embed::EmbedTokens,
     error::{Error, ErrorKind, FieldError, Result},
     http::{limit::RateLimit, response::Reply, retry::RetryPolicy},
     ids::{ConnectionId, Sub},

@@ -1,0 +1,99 @@
+//! A sandbox with an application, and a client for it whose clock a test moves.
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+pub(crate) mod raw;
+pub(crate) mod stores;
+
+use std::{sync::Arc, time::Duration};
+
+use orgconnect::{
+    AuthorizationRequest, Client, ClientBuilder, Connection, ManualClock, MemoryStore, Organization,
+    TokenStore,
+};
+use orgconnect_sandbox::{Application, Control, NewApplication, Sandbox};
+use serde_json::{Map, Value};
+
+pub(crate) const REDIRECT: &str = "http://127.0.0.1:9/callback";
+pub(crate) const OWNER: &str = "owner@example.com";
+pub(crate) const DOC: &str = "doc@example.com";
+
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) application: Application,
+    pub(crate) store: Arc<dyn TokenStore>,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl World {
+    pub(crate) async fn open() -> Self {
+        Self::with_store(Arc::new(MemoryStore::new())).await
+    }
+
+    pub(crate) async fn with_store(store: Arc<dyn TokenStore>) -> Self {
+        let sandbox = Sandbox::builder().start().await.unwrap();
+        let application = sandbox
+            .control()
+            .create_application(NewApplication { name: "Rota".into(), ..NewApplication::default() });
+        let clock = Arc::new(ManualClock::starting_at(orgconnect_sandbox::Timestamp::now()));
+        Self { sandbox, application, store, clock }
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        self.sandbox.control()
+    }
+
+    pub(crate) fn builder(&self) -> ClientBuilder {
+        Client::builder(&self.application.client_id, self.application.client_secret.as_str())
+            .base_url(self.sandbox.url())
+            .shared_store(Arc::clone(&self.store))
+            .clock(Arc::clone(&self.clock) as _)
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.builder().build().unwrap()
+    }
+
+    /// Approves as the owner; the callback URL.
+    pub(crate) fn approve(&self, url: &str) -> String {
+        self.control().approve(url, OWNER).unwrap()
+    }
+
+    pub(crate) async fn connect(&self, client: &Client) -> Connection {
+        let request = AuthorizationRequest::organization(REDIRECT).connection_id("clinic");
+        let pending = client.authorize(request).unwrap();
+        let callback = self.approve(pending.url());
+        client.complete(&pending, callback).await.unwrap()
+    }
+
+    /// A client that has just connected the organization.
+    pub(crate) async fn connected(&self) -> (Client, Organization) {
+        let client = self.client();
+        let connection = self.connect(&client).await;
+        (client, connection.organization())
+    }
+
+    /// Moves both clocks, ours and the sandbox's.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.control().advance(by);
+    }
+
+    /// Token requests with a refresh token that have reached the sandbox.
+    pub(crate) fn refresh_requests(&self) -> u64 {
+        self.control().counters().token_requests.get("refresh_token").copied().unwrap_or(0)
+    }
+
+    /// Requests under a path that have reached the sandbox.
+    pub(crate) fn requests_to(&self, path: &str) -> usize {
+        self.control().requests().iter().filter(|request| request.path.starts_with(path)).count()
+    }
+}
+
+/// Arguments from a JSON object.
+pub(crate) fn arguments(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("{other}"),
+    }
+}

@@ -1,0 +1,110 @@
+//! Stores for tests: one that another process would have opened, and one that fails when told to.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use orgconnect::{
+    TokenStore,
+    store::{
+        ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind, StoredRecord,
+    },
+};
+
+/// The same records under another identity: clients on either share nothing else, like two processes.
+#[derive(Debug)]
+pub(crate) struct OtherProcess {
+    inner: Arc<dyn TokenStore>,
+    number: u64,
+}
+
+impl OtherProcess {
+    pub(crate) fn on(inner: &Arc<dyn TokenStore>) -> Arc<dyn TokenStore> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self { inner: Arc::clone(inner), number: NEXT.fetch_add(1, Ordering::Relaxed) })
+    }
+}
+
+/// A store whose disk is full, or which is unreachable, whenever a test says so.
+#[derive(Debug)]
+pub(crate) struct Failing {
+    inner: Arc<dyn TokenStore>,
+    pub(crate) full: AtomicBool,
+    pub(crate) down: AtomicBool,
+}
+
+impl Failing {
+    pub(crate) fn on(inner: Arc<dyn TokenStore>) -> Arc<Self> {
+        Arc::new(Self { inner, full: AtomicBool::new(false), down: AtomicBool::new(false) })
+    }
+
+    fn reachable(&self) -> Result<(), StoreError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "the store is down"));
+        }
+        Ok(())
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        self.reachable()?;
+        if self.full.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "the disk is full"));
+        }
+        Ok(())
+    }
+}
+
+macro_rules! forward {
+    ($type:ty, $identity:expr, $read:ident, $write:ident) => {
+        #[async_trait]
+        impl TokenStore for $type {
+            fn identity(&self) -> String {
+                $identity(self)
+            }
+            async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredRecord>, StoreError> {
+                self.$read()?;
+                self.inner.load(key).await
+            }
+            async fn save(
+                &self,
+                key: &ConnectionKey,
+                record: &Record,
+                expected: u64,
+            ) -> Result<u64, StoreError> {
+                self.$write()?;
+                self.inner.save(key, record, expected).await
+            }
+            async fn delete(&self, key: &ConnectionKey, expected: u64) -> Result<(), StoreError> {
+                self.$write()?;
+                self.inner.delete(key, expected).await
+            }
+            async fn acquire(&self, key: &ConnectionKey, ttl: Duration) -> Result<Option<Lease>, StoreError> {
+                self.$read()?;
+                self.inner.acquire(key, ttl).await
+            }
+            async fn release(&self, key: &ConnectionKey, lease: Lease) -> Result<(), StoreError> {
+                self.$read()?;
+                self.inner.release(key, lease).await
+            }
+            async fn list(&self, query: &ListQuery) -> Result<Vec<ListedRecord>, StoreError> {
+                self.$read()?;
+                self.inner.list(query).await
+            }
+        }
+    };
+}
+
+impl OtherProcess {
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other store's can fail")]
+    fn fine(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+forward!(OtherProcess, |store: &OtherProcess| format!("other:{}", store.number), fine, fine);
+forward!(Failing, |store: &Failing| store.inner.identity(), reachable, writable);

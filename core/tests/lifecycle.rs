@@ -1,0 +1,605 @@
+//! A connection's life against the sandbox: authorized, refreshed, interrupted, condemned, revoked.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod common;
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use common::{
+    DOC, REDIRECT, World,
+    stores::{Failing, OtherProcess},
+};
+use futures_util::future::join_all;
+use orgconnect::{
+    AuthorizationRequest, ConnectionState, Error, ErrorKind, FileStore, MemoryStore, TokenStore,
+};
+use orgconnect_sandbox::{ExpiresIn, Fault, RefreshMode};
+use serde_json::{Map, json};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test]
+async fn an_organization_is_connected_and_its_member_acted_for() {
+    let world = World::open().await;
+    let (client, organization) = world.connected().await;
+    let doc = organization.impersonate_email(DOC).await.unwrap();
+    let reply = doc.send("userinfo.read", Map::new()).await.unwrap();
+    let userinfo: serde_json::Value = reply.decode().unwrap();
+    assert_eq!(userinfo["email"], DOC);
+    let sub = doc.sub().unwrap().to_string();
+    assert_eq!(userinfo["sub"], sub.as_str());
+    let requests = world.control().requests();
+    let userinfo = requests.iter().find(|request| request.path == "/v1/userinfo").unwrap();
+    assert_eq!(userinfo.header("cronofy-impersonate"), Some(sub.as_str()));
+    assert!(userinfo.header("user-agent").unwrap().starts_with("orgconnect/0.1.0 (rust)"));
+    let summary = client.connection("clinic").unwrap().summary().await.unwrap();
+    assert_eq!(
+        (summary.state, summary.scope.as_deref()),
+        (ConnectionState::Active, Some("organizational_unit_scheduler"))
+    );
+}
+
+#[tokio::test]
+async fn impersonation_and_tokens_never_reach_the_oauth_endpoints_or_a_url() {
+    let world = World::open().await;
+    let (client, organization) = world.connected().await;
+    organization.impersonate_email(DOC).await.unwrap().send("userinfo.read", Map::new()).await.unwrap();
+    world.advance(HOUR * 2);
+    organization.impersonate_email(DOC).await.unwrap().send("userinfo.read", Map::new()).await.unwrap();
+    client.connection("clinic").unwrap().revoke().await.unwrap();
+    let requests = world.control().requests();
+    for request in requests.iter().filter(|request| request.path.starts_with("/oauth/token")) {
+        assert!(request.header("cronofy-impersonate").is_none() && request.header("authorization").is_none());
+    }
+    for request in &requests {
+        let bearer =
+            request.header("authorization").map_or("none", |value| value.trim_start_matches("Bearer "));
+        assert!(!request.query.contains(bearer) && !request.path.contains(bearer));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_callers_share_one_refresh_per_expiry() {
+    let world = World::open().await;
+    let (_client, organization) = world.connected().await;
+    let member = Arc::new(organization.impersonate_email(DOC).await.unwrap());
+    world.control().add_fault(Fault { delay_before_ms: 50, ..Fault::default() }.on("POST", "/oauth/token"));
+    for expiry in 1..=3 {
+        world.advance(HOUR * 2);
+        let calls = (0..1000).map(|_| {
+            let member = Arc::clone(&member);
+            tokio::spawn(async move { member.send("userinfo.read", Map::new()).await })
+        });
+        let failed = join_all(calls).await.into_iter().filter(|call| !matches!(call, Ok(Ok(_)))).count();
+        assert_eq!((failed, world.refresh_requests()), (0, expiry));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_rejections_at_once_cause_one_refresh_and_one_repetition_each() {
+    let world = World::open().await;
+    let (_client, organization) = world.connected().await;
+    let member = Arc::new(organization.impersonate_email(DOC).await.unwrap());
+    world.control().expire_access_tokens(None);
+    world.control().reset_counters();
+    let calls = (0..300).map(|_| {
+        let member = Arc::clone(&member);
+        tokio::spawn(async move { member.send("userinfo.read", Map::new()).await })
+    });
+    assert!(join_all(calls).await.into_iter().all(|call| call.unwrap().is_ok()));
+    let counters = world.control().counters();
+    assert_eq!(counters.token_requests["refresh_token"], 1);
+    assert!(counters.routes["GET /v1/userinfo"] <= 600);
+}
+
+#[tokio::test]
+async fn a_token_is_refreshed_ahead_of_its_end_without_anyone_waiting() {
+    let world = World::open().await;
+    let (client, organization) = world.connected().await;
+    let before = client.connection("clinic").unwrap().summary().await.unwrap();
+    // Half a minute before the end it is due for certain.
+    world.advance(HOUR - Duration::from_secs(30));
+    world.control().add_fault(Fault { delay_before_ms: 200, ..Fault::default() }.on("POST", "/oauth/token"));
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+    assert_eq!(world.control().counters().unauthorized, 0);
+    let saved = async {
+        loop {
+            let now = client.connection("clinic").unwrap().summary().await.unwrap();
+            if now.issued_at > before.issued_at {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), saved).await.unwrap();
+    assert_eq!(world.refresh_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_valid_token_is_served_while_the_token_endpoint_is_down() {
+    let world = World::open().await;
+    let (_client, organization) = world.connected().await;
+    world.control().add_fault(Fault::status(503).on("POST", "/oauth/token"));
+    world.advance(HOUR - Duration::from_secs(30));
+    for _ in 0..20 {
+        organization.send("organization.list_members", Map::new()).await.unwrap();
+    }
+    world.advance(Duration::from_mins(1));
+    let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server);
+    assert!(error.is_transient() && !error.needs_reauthorization());
+    world.control().clear_faults();
+    let healed = async {
+        while organization.send("organization.list_members", Map::new()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), healed).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_with_the_same_token() {
+    for mode in [RefreshMode::Static, RefreshMode::Grace] {
+        let world = World::open().await;
+        world.control().update_settings(|settings| settings.refresh_mode = mode);
+        let (_client, organization) = world.connected().await;
+        world.advance(HOUR * 2);
+        world.control().add_fault(Fault::lost_reply().on("POST", "/oauth/token").times(1));
+        organization.send("organization.list_members", Map::new()).await.unwrap();
+        assert_eq!(world.refresh_requests(), 2, "{mode:?}");
+        world.advance(HOUR * 2);
+        organization.send("organization.list_members", Map::new()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_refresh_token_is_stored_and_used_next_time() {
+    let world = World::open().await;
+    world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Strict);
+    let (_client, organization) = world.connected().await;
+    for expiry in 1..=5 {
+        world.advance(HOUR * 2);
+        organization.send("organization.list_members", Map::new()).await.unwrap();
+        assert_eq!(world.refresh_requests(), expiry);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_take_the_refresh_with_it() {
+    let world = World::open().await;
+    world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Strict);
+    let (client, organization) = world.connected().await;
+    world.control().add_fault(Fault { delay_after_ms: 100, ..Fault::default() }.on("POST", "/oauth/token"));
+    for expiry in 1..=3 {
+        world.advance(HOUR * 2);
+        let call = organization.send("organization.list_members", Map::new());
+        assert!(tokio::time::timeout(Duration::from_millis(30), call).await.is_err(), "the caller gave up");
+        organization.send("organization.list_members", Map::new()).await.unwrap();
+        assert_eq!(world.refresh_requests(), expiry);
+    }
+    assert_eq!(client.connection("clinic").unwrap().summary().await.unwrap().state, ConnectionState::Active);
+}
+
+#[tokio::test]
+async fn two_processes_on_one_store_refresh_once() {
+    let world = World::open().await;
+    world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Strict);
+    let (_client, organization) = world.connected().await;
+    let others: Vec<_> = (0..5)
+        .map(|_| {
+            let client = world.builder().shared_store(OtherProcess::on(&world.store)).build().unwrap();
+            client.organization("clinic").unwrap()
+        })
+        .chain([organization])
+        .collect();
+    for expiry in 1..=3 {
+        world.advance(HOUR * 2);
+        let calls = others.iter().flat_map(|organization| {
+            (0..10).map(|_| organization.send("organization.list_members", Map::new()))
+        });
+        assert!(join_all(calls).await.into_iter().all(|call| call.is_ok()));
+        assert_eq!(world.refresh_requests(), expiry);
+    }
+}
+
+#[tokio::test]
+async fn a_rejection_of_a_token_that_a_sibling_has_replaced_needs_no_refresh() {
+    let world = World::open().await;
+    world.control().update_settings(|settings| settings.refresh_invalidates_access_token = true);
+    let (_client, ours) = world.connected().await;
+    ours.send("organization.list_members", Map::new()).await.unwrap();
+    let sibling = world.builder().shared_store(OtherProcess::on(&world.store)).build().unwrap();
+    sibling.connection("clinic").unwrap().refresh().await.unwrap();
+    assert_eq!(world.refresh_requests(), 1);
+    ours.send("organization.list_members", Map::new()).await.unwrap();
+    assert_eq!((world.refresh_requests(), world.control().counters().unauthorized), (1, 1));
+}
+
+#[tokio::test]
+async fn a_second_rejection_is_an_error_and_not_a_loop() {
+    let world = World::open().await;
+    let (_client, organization) = world.connected().await;
+    world.control().add_fault(Fault::status(401).on("GET", "/v1/"));
+    for _ in 0..5 {
+        let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Authorization, Some(401)));
+        assert!(!error.needs_reauthorization());
+    }
+    assert!(world.refresh_requests() <= 2, "{}", world.refresh_requests());
+}
+
+#[tokio::test]
+async fn a_grant_that_is_gone_is_reported_once_asked_and_never_erased() {
+    let world = World::open().await;
+    let (client, organization) = world.connected().await;
+    let connection = client.connection("clinic").unwrap();
+    let sub = connection.summary().await.unwrap().sub.unwrap();
+    world.control().revoke_connection(&sub);
+    for _ in 0..10 {
+        let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Authorization, Some("invalid_grant")));
+        assert!(error.needs_reauthorization() && error.message().contains("authorize again"), "{error}");
+    }
+    assert_eq!(world.refresh_requests(), 1, "a dead grant is not hammered");
+    assert!(matches!(
+        connection.summary().await.unwrap().state,
+        ConnectionState::Dead { interrupted: false, .. }
+    ));
+    let key = orgconnect::store::ConnectionKey {
+        namespace: format!("{}/{}", world.sandbox.url(), world.application.client_id),
+        connection: "clinic".parse().unwrap(),
+    };
+    let stored = world.store.load(&key).await.unwrap().unwrap();
+    let payload: serde_json::Value = serde_json::from_str(&stored.record.payload).unwrap();
+    assert!(payload["refresh_token"].as_str().unwrap().len() > 10, "the dead token is kept");
+    world.connect(&client).await;
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn bad_weather_never_condemns_a_grant() {
+    let world = World::open().await;
+    let (client, organization) = world.connected().await;
+    let grant = json!({"error": "invalid_grant"});
+    let text = |status: u16, body: &str| Fault {
+        body: Some(orgconnect_sandbox::FaultBody::Text(body.into())),
+        ..Fault::status(status)
+    };
+    let weather = [
+        Fault::status(500),
+        Fault::status(429),
+        Fault::status(404),
+        Fault::dropped(),
+        Fault { body: Some(orgconnect_sandbox::FaultBody::Json(grant.clone())), ..Fault::status(500) },
+        Fault { body: Some(orgconnect_sandbox::FaultBody::Json(grant)), ..Fault::status(403) },
+        Fault {
+            body: Some(orgconnect_sandbox::FaultBody::Json(json!({"error": "invalid_client"}))),
+            ..Fault::status(400)
+        },
+        text(400, "<html>invalid_grant</html>"),
+        text(400, ""),
+        text(200, "<html>all is well</html>"),
+        text(200, ""),
+        text(200, "{\"access_token\":\"abc\",\"expi"),
+        text(200, &format!("{{\"access_token\":\"{}\"}}", "x".repeat(2 << 20))),
+    ];
+    for fault in weather {
+        world.advance(HOUR * 2);
+        let id = world.control().add_fault(fault.clone().on("POST", "/oauth/token"));
+        // A client of its own for each, so that none is held off because another has just failed.
+        let other = world.builder().shared_store(OtherProcess::on(&world.store)).build().unwrap();
+        let error = other
+            .organization("clinic")
+            .unwrap()
+            .send("organization.list_members", Map::new())
+            .await
+            .unwrap_err();
+        assert!(!error.needs_reauthorization(), "{fault:?}: {error}");
+        world.control().remove_fault(id);
+        assert_eq!(
+            client.connection("clinic").unwrap().summary().await.unwrap().state,
+            ConnectionState::Active
+        );
+    }
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_interrupted_refresh_under_strict_rotation_is_named_as_what_it_is() {
+    let world = World::open().await;
+    world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Strict);
+    let (client, _organization) = world.connected().await;
+    world.advance(HOUR * 2);
+    // The server commits, the answer is lost, and the client that asked is gone: as with a crash.
+    world.control().add_fault(Fault::lost_reply().on("POST", "/oauth/token").times(1));
+    let crashing = world
+        .builder()
+        .shared_store(OtherProcess::on(&world.store))
+        .retry({
+            let mut once = orgconnect::RetryPolicy::default();
+            once.attempts = 1;
+            once
+        })
+        .build()
+        .unwrap();
+    let organization = crashing.organization("clinic").unwrap();
+    let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    let next = world.builder().shared_store(OtherProcess::on(&world.store)).build().unwrap();
+    let error =
+        next.organization("clinic").unwrap().send("organization.list_members", Map::new()).await.unwrap_err();
+    assert_eq!(error.code(), Some("interrupted"));
+    assert!(error.needs_reauthorization());
+    let state = client.connection("clinic").unwrap().summary().await.unwrap().state;
+    assert!(matches!(state, ConnectionState::Dead { interrupted: true, .. }));
+}
+
+#[tokio::test]
+async fn tokens_that_cannot_be_saved_are_kept_in_memory_and_saved_later() {
+    let store = Failing::on(Arc::new(MemoryStore::new()));
+    let world = World::with_store(Arc::clone(&store) as _).await;
+    world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Strict);
+    let (client, organization) = world.connected().await;
+    world.advance(HOUR * 2);
+    // The disk fills up between the note of the intent and the new tokens.
+    world.control().add_fault(Fault { delay_before_ms: 100, ..Fault::default() }.on("POST", "/oauth/token"));
+    let call = organization.send("organization.list_members", Map::new());
+    let fill = async {
+        while world.refresh_requests() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        store.full.store(true, Ordering::SeqCst);
+    };
+    let (reply, ()) = tokio::join!(call, fill);
+    reply.unwrap();
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+    let before = client.connection("clinic").unwrap().summary().await.unwrap();
+    store.full.store(false, Ordering::SeqCst);
+    let saved = async {
+        while client.connection("clinic").unwrap().summary().await.unwrap().issued_at == before.issued_at {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), saved).await.unwrap();
+    world.control().clear_faults();
+    world.advance(HOUR * 2);
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+    assert_eq!(world.refresh_requests(), 2, "the replaced refresh token was never presented again");
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_serves_valid_tokens_and_refreshes_nothing() {
+    let store = Failing::on(Arc::new(MemoryStore::new()));
+    let world = World::with_store(Arc::clone(&store) as _).await;
+    let (_client, organization) = world.connected().await;
+    store.down.store(true, Ordering::SeqCst);
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+    world.advance(HOUR * 2);
+    let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Store, Some("store_unavailable")));
+    assert_eq!(world.refresh_requests(), 0, "no refresh without the lease");
+    store.down.store(false, Ordering::SeqCst);
+    let healed = async {
+        while organization.send("organization.list_members", Map::new()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), healed).await.unwrap();
+}
+
+#[tokio::test]
+async fn odd_lifetimes_never_become_a_storm_of_refreshes() {
+    for expires_in in
+        [json!(0), json!(-1), json!("0"), json!("soon"), json!(null), json!(1e18), json!("3600")]
+    {
+        let world = World::open().await;
+        world
+            .control()
+            .update_settings(|settings| settings.expires_in = ExpiresIn::Value(expires_in.clone()));
+        let (_client, organization) = world.connected().await;
+        for _ in 0..60 {
+            world.clock.advance(Duration::from_secs(1));
+            organization.send("organization.list_members", Map::new()).await.unwrap();
+        }
+        assert!(world.refresh_requests() <= 12, "{expires_in}: {}", world.refresh_requests());
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_costs_at_most_one_refresh() {
+    let world = World::open().await;
+    let (_client, organization) = world.connected().await;
+    for jump in [10, -10, 60, -120, 240] {
+        let before = world.refresh_requests();
+        world.clock.shift(orgconnect_sandbox::SignedDuration::from_mins(jump));
+        for _ in 0..3 {
+            organization.send("organization.list_members", Map::new()).await.unwrap();
+        }
+        assert!(world.refresh_requests() - before <= 1, "{jump} minutes");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_connection_is_refused_with_what_to_do_and_without_a_request() {
+    let world = World::open().await;
+    let (client, organization) = world.connected().await;
+    let connection = client.connection("clinic").unwrap();
+    connection.revoke().await.unwrap();
+    let before = world.control().counters().requests;
+    let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Authorization, Some("revoked")));
+    assert!(error.needs_reauthorization() && error.message().contains("authorize again"));
+    connection.revoke().await.unwrap();
+    assert_eq!(world.control().counters().requests, before);
+    let sub = connection.summary().await.unwrap();
+    assert!(matches!(sub.state, ConnectionState::Revoked { .. }));
+}
+
+#[tokio::test]
+async fn a_revocation_that_cronofy_did_not_hear_is_finished_by_the_next_try() {
+    let world = World::open().await;
+    let (client, organization) = world.connected().await;
+    let connection = client.connection("clinic").unwrap();
+    let id = world.control().add_fault(Fault::status(503).on("POST", "/oauth/token/revoke"));
+    let error = connection.revoke().await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(organization.send("organization.list_members", Map::new()).await.is_err(), "out of use at once");
+    assert!(matches!(connection.summary().await.unwrap().state, ConnectionState::Revoking { .. }));
+    world.control().remove_fault(id);
+    connection.revoke().await.unwrap();
+    assert!(matches!(connection.summary().await.unwrap().state, ConnectionState::Revoked { .. }));
+}
+
+#[tokio::test]
+async fn a_refresh_under_way_does_not_bring_a_revoked_connection_back() {
+    let world = World::open().await;
+    world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Grace);
+    let (client, organization) = world.connected().await;
+    world
+        .control()
+        .add_fault(Fault { delay_after_ms: 150, ..Fault::default() }.on("POST", "/oauth/token").times(1));
+    world.advance(HOUR * 2);
+    let call = organization.send("organization.list_members", Map::new());
+    let revoke = async {
+        while world.refresh_requests() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        client.connection("clinic").unwrap().revoke().await
+    };
+    let (reply, revoked) = tokio::join!(call, revoke);
+    revoked.unwrap();
+    assert_eq!(reply.unwrap_err().code(), Some("revoked"));
+    let state = client.connection("clinic").unwrap().summary().await.unwrap().state;
+    assert!(matches!(state, ConnectionState::Revoked { .. }));
+    assert!(organization.send("organization.list_members", Map::new()).await.is_err());
+}
+
+#[tokio::test]
+async fn tokens_survive_the_end_of_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokens");
+    let world = World::with_store(Arc::new(FileStore::open(&path).unwrap())).await;
+    let (client, organization) = world.connected().await;
+    drop((client, organization));
+    let client = world.builder().store(FileStore::open(&path).unwrap()).build().unwrap();
+    world.advance(HOUR * 2);
+    client.organization("clinic").unwrap().send("organization.list_members", Map::new()).await.unwrap();
+    let listed = client.connections(None, 10).await.unwrap();
+    assert_eq!((listed.len(), listed[0].id.as_str(), listed[0].version), (1, "clinic", 3));
+}
+
+#[tokio::test]
+async fn a_callback_completes_once_even_when_it_arrives_many_times_at_once() {
+    let world = World::open().await;
+    let client = world.client();
+    let other = world.builder().shared_store(OtherProcess::on(&world.store)).build().unwrap();
+    let pending = client.authorize(AuthorizationRequest::organization(REDIRECT)).unwrap();
+    let callback = world.approve(pending.url());
+    let tries = (0..20).map(|number| {
+        let client = if number % 2 == 0 { &client } else { &other };
+        client.complete(&pending, callback.as_str())
+    });
+    let outcomes = join_all(tries).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    for error in outcomes.into_iter().filter_map(Result::err) {
+        assert_eq!(error.code(), Some("state_replayed"));
+    }
+    assert_eq!(world.control().counters().token_requests["authorization_code"], 1);
+}
+
+#[tokio::test]
+async fn a_callback_that_does_not_belong_is_refused_before_any_request() {
+    let world = World::open().await;
+    let client = world.client();
+    let pending = client.authorize(AuthorizationRequest::organization(REDIRECT)).unwrap();
+    let other = client.authorize(AuthorizationRequest::organization(REDIRECT)).unwrap();
+    let callback = world.approve(other.url());
+    let before = world.control().counters().requests;
+    for bad in [callback.as_str(), "?code=x", "", "?code=x&state=", "https://app.example/?code=x&state=y"] {
+        let error = client.complete(&pending, bad).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Authorization);
+    }
+    world.clock.advance(Duration::from_mins(11));
+    assert_eq!(client.complete(&other, callback).await.unwrap_err().code(), Some("state_expired"));
+    assert_eq!(world.control().counters().requests, before);
+    assert!(client.connections(None, 10).await.unwrap().is_empty(), "nothing was stored");
+}
+
+#[tokio::test]
+async fn a_denial_comes_back_as_an_error_that_says_so() {
+    let world = World::open().await;
+    let client = world.client();
+    let pending = client.authorize(AuthorizationRequest::organization(REDIRECT)).unwrap();
+    let callback = world.control().deny(pending.url()).unwrap();
+    let error = client.complete(&pending, callback).await.unwrap_err();
+    assert_eq!(error.code(), Some("access_denied"));
+    assert_eq!(world.requests_to("/oauth/token"), 0);
+}
+
+#[tokio::test]
+async fn a_token_reply_that_is_not_one_stores_nothing() {
+    let bodies = ["", "<html></html>", "{\"access_token\":", "[]", "{\"access_token\":7}"];
+    for body in bodies
+        .map(str::to_owned)
+        .into_iter()
+        .chain([format!("{{\"access_token\":\"{}\"}}", "x".repeat(2 << 20))])
+    {
+        let world = World::open().await;
+        let client = world.client();
+        let pending = client.authorize(AuthorizationRequest::organization(REDIRECT)).unwrap();
+        let callback = world.approve(pending.url());
+        let fault = Fault { body: Some(orgconnect_sandbox::FaultBody::Text(body)), ..Fault::status(200) };
+        world.control().add_fault(fault.on("POST", "/oauth/token"));
+        let error = client.complete(&pending, callback).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+        assert!(error.body().is_none() && error.message().contains("nothing was stored"));
+        assert!(client.connections(None, 10).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn individual_and_enterprise_connections_have_their_own_handles() {
+    let world = World::open().await;
+    let client = world.client();
+    let request = AuthorizationRequest::individual(REDIRECT, ["read_events"]).payload("from the invite");
+    let pending = client.authorize(request).unwrap();
+    let callback = world.control().approve(pending.url(), DOC).unwrap();
+    let connection = client.complete(&pending, callback).await.unwrap();
+    assert_eq!(connection.payload(), Some("from the invite"));
+    connection.account().send("userinfo.read", Map::new()).await.unwrap();
+    let error: Error =
+        connection.organization().send("organization.list_members", Map::new()).await.unwrap_err();
+    assert!(error.message().contains("client.account(id)"), "{error}");
+}
+
+#[tokio::test]
+async fn an_application_calendar_is_opened_and_used() {
+    let world = World::open().await;
+    let client = world.client();
+    let calendar = client.application_calendar("rota-of-the-week").await.unwrap();
+    let reply: serde_json::Value =
+        calendar.send("userinfo.read", Map::new()).await.unwrap().decode().unwrap();
+    let again = client.connections(None, 10).await.unwrap();
+    assert_eq!(again.len(), 1);
+    assert_eq!(reply["sub"].as_str(), again[0].sub.as_deref());
+    client.revoke_sub(again[0].sub.as_deref().unwrap()).await.unwrap();
+    assert!(calendar.send("userinfo.read", Map::new()).await.unwrap_err().needs_reauthorization());
+}
+
+/// A store that nobody can write to is found out before the code is spent.
+#[tokio::test]
+async fn a_full_store_is_found_out_before_the_code_is_spent() {
+    let store = Failing::on(Arc::new(MemoryStore::new()));
+    let world = World::with_store(Arc::clone(&store) as Arc<dyn TokenStore>).await;
+    let client = world.client();
+    let pending = client.authorize(AuthorizationRequest::organization(REDIRECT)).unwrap();
+    let callback = world.approve(pending.url());
+    store.full.store(true, Ordering::SeqCst);
+    assert_eq!(client.complete(&pending, callback.as_str()).await.unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!(world.requests_to("/oauth/token"), 0);
+    store.full.store(false, Ordering::SeqCst);
+    client.complete(&pending, callback).await.unwrap();
+}
