@@ -1,4 +1,3 @@
-//! Placeholder until the generator has run.
-use crate::operation::Operation;
-/// All rows.
-pub static OPERATIONS: &[&Operation] = &[];
+//! The operations of Cronofy's API.
+mod operations;
+pub use operations::OPERATIONS;

@@ -43,6 +43,10 @@ impl Failing {
         Arc::new(Self { inner, full: AtomicBool::new(false), down: AtomicBool::new(false) })
     }
 
+    fn name(&self) -> String {
+        self.inner.identity()
+    }
+
     fn reachable(&self) -> Result<(), StoreError> {
         if self.down.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "the store is down"));
@@ -60,7 +64,7 @@ impl Failing {
 }
 
 macro_rules! forward {
-    ($type:ty, $identity:expr, $read:ident, $write:ident) => {
+    ($type:ty, $identity:path, $read:ident, $write:ident) => {
         #[async_trait]
         impl TokenStore for $type {
             fn identity(&self) -> String {
@@ -100,11 +104,15 @@ macro_rules! forward {
 }
 
 impl OtherProcess {
+    fn name(&self) -> String {
+        format!("other:{}", self.number)
+    }
+
     #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other store's can fail")]
     fn fine(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }
 
-forward!(OtherProcess, |store: &OtherProcess| format!("other:{}", store.number), fine, fine);
-forward!(Failing, |store: &Failing| store.inner.identity(), reachable, writable);
+forward!(OtherProcess, OtherProcess::name, fine, fine);
+forward!(Failing, Failing::name, reachable, writable);
