@@ -471,7 +471,12 @@ impl ClientBuilder {
         let transport = Transport::new(&TransportOptions {
             connect_timeout: self.connect_timeout,
             max_response_bytes: self.max_response_bytes,
-            user_agent: request::header("user_agent_suffix", &user_agent)?,
+            user_agent: request::header("user_agent_suffix", &user_agent).map_err(|_| {
+                Error::config(
+                    "user_agent_suffix",
+                    "must be visible ASCII without line breaks, like clinic/2.1",
+                )
+            })?,
             proxy: self.proxy,
             extra_ca_certificates: self.extra_ca_certificates,
             loopback: endpoints.api.starts_with("http://"),

@@ -4,7 +4,10 @@
 
 mod common;
 
-use std::{num::NonZeroU32, time::{Duration, Instant}};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use common::{
     DOC, World, arguments,
@@ -44,7 +47,12 @@ async fn an_event_is_written_read_updated_and_deleted_in_a_members_calendar() {
     let read = async || {
         let query = json!({"tzid": "Europe/London", "only_managed": true, "calendar_ids": [calendar_id]});
         let page: Value = doc.send("events.read", arguments(query)).await.unwrap().decode().unwrap();
-        page["events"].as_array().unwrap().iter().map(|event| event["summary"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        page["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["summary"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(read().await, ["Check-up"]);
     let mut changed = event(&calendar_id);
@@ -106,9 +114,9 @@ async fn an_email_is_resolved_over_all_pages_and_cached() {
     world.control().update_settings(|settings| settings.page_size = 3);
     let organizations = world.control().organizations();
     let unit = organizations.iter().find(|unit| unit.name == "Northwind Clinic").unwrap();
-    world.control().add_members(&unit.id, 20).unwrap();
+    world.control().add_members(&unit.organization_id, 20).unwrap();
     let (_client, organization) = world.connected().await;
-    let last = world.control().members(&unit.id).pop().unwrap().email;
+    let last = world.control().members(&unit.organization_id).pop().unwrap().email;
     organization.impersonate_email(&last.to_uppercase()).await.unwrap();
     let pages = world.requests_to("/v1/organizational_unit_members");
     assert!(pages >= 8, "{pages}");
@@ -134,11 +142,14 @@ async fn an_email_that_nobody_or_several_members_have_is_an_error_that_says_so()
 #[tokio::test]
 async fn an_internal_application_acts_for_members_with_its_secret() {
     let world = World::open().await;
-    let unit = world.control().organizations()[0].id.clone();
-    let new = NewApplication { name: "Internal".into(), internal_to: Some(unit), ..NewApplication::default() };
+    let unit = world.control().organizations()[0].organization_id.clone();
+    let new =
+        NewApplication { name: "Internal".into(), internal_to: Some(unit), ..NewApplication::default() };
     let internal = world.control().create_application(new);
-    let client =
-        Client::builder(&internal.client_id, internal.client_secret.as_str()).base_url(world.sandbox.url()).build().unwrap();
+    let client = Client::builder(&internal.client_id, internal.client_secret.as_str())
+        .base_url(world.sandbox.url())
+        .build()
+        .unwrap();
     let organization = client.internal_organization();
     let doc = organization.impersonate_email(DOC).await.unwrap();
     let userinfo: Value = doc.send("userinfo.read", Map::new()).await.unwrap().decode().unwrap();
@@ -151,9 +162,14 @@ async fn acting_for_somebody_outside_the_organization_is_refused_by_permission()
     let world = World::open().await;
     let stranger = world.control().create_organization("Elsewhere");
     let new = NewMember { email: "x@elsewhere.example".into(), ..NewMember::default() };
-    let member = world.control().add_member(&stranger.id, new).unwrap();
+    let member = world.control().add_member(&stranger.organization_id, new).unwrap();
     let (_client, organization) = world.connected().await;
-    let error = organization.impersonate(member.sub.as_str()).unwrap().send("userinfo.read", Map::new()).await.unwrap_err();
+    let error = organization
+        .impersonate(member.sub.as_str())
+        .unwrap()
+        .send("userinfo.read", Map::new())
+        .await
+        .unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Permission, Some(403)));
 }
 
@@ -162,9 +178,9 @@ async fn replies_over_a_hundred_members_at_once_never_cross() {
     let world = World::open().await;
     let organizations = world.control().organizations();
     let unit = organizations.iter().find(|unit| unit.name == "Northwind Clinic").unwrap();
-    world.control().add_members(&unit.id, 60).unwrap();
+    world.control().add_members(&unit.organization_id, 60).unwrap();
     let (_client, organization) = world.connected().await;
-    let members = world.control().members(&unit.id);
+    let members = world.control().members(&unit.organization_id);
     let calls = members.iter().cycle().take(600).map(|member| {
         let account = organization.impersonate(member.sub.as_str()).unwrap();
         async move {
@@ -229,9 +245,15 @@ async fn a_429_is_waited_out_for_as_long_as_it_says_by_everyone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_spreads_calls_out() {
-    let limit = RateLimit { per_second: NonZeroU32::new(1000).unwrap(), per_minute: NonZeroU32::new(1).unwrap() };
+    let limit =
+        RateLimit { per_second: NonZeroU32::new(1000).unwrap(), per_minute: NonZeroU32::new(1).unwrap() };
     let raw = Raw::serving(vec![reply(200, &[], b"{}")]).await;
-    let client = Client::builder("ID", "SECRET").base_url(&raw.url).rate_limit(limit).timeout(Duration::from_millis(200)).build().unwrap();
+    let client = Client::builder("ID", "SECRET")
+        .base_url(&raw.url)
+        .rate_limit(limit)
+        .timeout(Duration::from_millis(200))
+        .build()
+        .unwrap();
     let organization = client.internal_organization();
     organization.send("organization.list_members", Map::new()).await.unwrap();
     let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
@@ -242,7 +264,8 @@ async fn a_rate_limit_spreads_calls_out() {
 async fn no_redirect_is_followed_and_no_credential_leaves() {
     for status in [301, 302, 303, 307, 308] {
         let elsewhere = Raw::serving(vec![reply(200, &[], b"{}")]).await;
-        let raw = Raw::serving(vec![reply(status, &[("location", &format!("{}/v1/x", elsewhere.url))], b"")]).await;
+        let raw =
+            Raw::serving(vec![reply(status, &[("location", &format!("{}/v1/x", elsewhere.url))], b"")]).await;
         let doc = client_for(&raw.url).internal_organization().impersonate("acc_1").unwrap();
         let error = doc.send("userinfo.read", Map::new()).await.unwrap_err();
         assert_eq!((error.code(), error.is_transient()), (Some("unexpected_redirect"), false));
@@ -254,7 +277,8 @@ async fn no_redirect_is_followed_and_no_credential_leaves() {
 async fn a_next_page_elsewhere_is_not_followed() {
     let elsewhere = Raw::serving(vec![reply(200, &[], b"{}")]).await;
     let link = format!("{}/v1/organizational_unit_members?page=2", elsewhere.url);
-    let body = json!({"organizational_unit_members": [], "pages": {"current": 1, "total": 2, "next_page": link}});
+    let body =
+        json!({"organizational_unit_members": [], "pages": {"current": 1, "total": 2, "next_page": link}});
     let raw = Raw::serving(vec![reply(200, &[], body.to_string().as_bytes())]).await;
     let organization = client_for(&raw.url).internal_organization();
     let error = organization.impersonate_email("a@example.com").await.unwrap_err();
@@ -276,8 +300,10 @@ async fn an_answer_that_is_too_large_or_a_bomb_is_cut_off() {
     let large = reply(200, &[], &vec![b' '; 2 << 20]);
     for answer in [bomb, large] {
         let raw = Raw::serving(vec![answer]).await;
-        let client = Client::builder("ID", "SECRET").base_url(&raw.url).max_response_bytes(1 << 20).build().unwrap();
-        let error = client.internal_organization().send("organization.list_members", Map::new()).await.unwrap_err();
+        let client =
+            Client::builder("ID", "SECRET").base_url(&raw.url).max_response_bytes(1 << 20).build().unwrap();
+        let error =
+            client.internal_organization().send("organization.list_members", Map::new()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
         assert!(error.message().contains("max_response_bytes"));
     }
@@ -288,7 +314,8 @@ async fn compressed_answers_are_read() {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(br#"{"sub":"acc_1"}"#).unwrap();
-    let raw = Raw::serving(vec![reply(200, &[("content-encoding", "gzip")], &encoder.finish().unwrap())]).await;
+    let raw =
+        Raw::serving(vec![reply(200, &[("content-encoding", "gzip")], &encoder.finish().unwrap())]).await;
     let doc = client_for(&raw.url).internal_organization().impersonate("acc_1").unwrap();
     let userinfo: Value = doc.send("userinfo.read", Map::new()).await.unwrap().decode().unwrap();
     assert_eq!(userinfo["sub"], "acc_1");
@@ -311,7 +338,11 @@ async fn a_call_ends_at_its_deadline() {
 async fn an_answer_that_never_ends_is_given_up_at_the_deadline() {
     let half = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_vec();
     let raw = Raw::serving(vec![half]).await;
-    let client = Client::builder("ID", "SECRET").base_url(&raw.url).timeout(Duration::from_millis(500)).build().unwrap();
+    let client = Client::builder("ID", "SECRET")
+        .base_url(&raw.url)
+        .timeout(Duration::from_millis(500))
+        .build()
+        .unwrap();
     let organization = client.internal_organization();
     let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Network | ErrorKind::Timeout), "{error}");
@@ -319,7 +350,11 @@ async fn an_answer_that_never_ends_is_given_up_at_the_deadline() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_network_error_that_says_so() {
-    let error = client_for("http://127.0.0.1:9").internal_organization().send("organization.list_members", Map::new()).await.unwrap_err();
+    let error = client_for("http://127.0.0.1:9")
+        .internal_organization()
+        .send("organization.list_members", Map::new())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);
     assert!(error.is_transient() && error.message().contains("can't be reached"), "{error}");
     assert!(!format!("{error:?}").contains("CLIENT_SECRET"));
@@ -328,8 +363,15 @@ async fn a_server_that_is_not_there_is_a_network_error_that_says_so() {
 #[tokio::test]
 async fn a_proxy_that_is_set_carries_the_request() {
     let proxy = Raw::serving(vec![reply(200, &[], br#"{"sub":"acc_1"}"#)]).await;
-    let client = Client::builder("ID", "SECRET").base_url("http://127.0.0.1:9").proxy(&proxy.url).build().unwrap();
-    client.internal_organization().impersonate("acc_1").unwrap().send("userinfo.read", Map::new()).await.unwrap();
+    let client =
+        Client::builder("ID", "SECRET").base_url("http://127.0.0.1:9").proxy(&proxy.url).build().unwrap();
+    client
+        .internal_organization()
+        .impersonate("acc_1")
+        .unwrap()
+        .send("userinfo.read", Map::new())
+        .await
+        .unwrap();
     assert!(proxy.requests()[0].starts_with("GET http://127.0.0.1:9/v1/userinfo HTTP/1.1"));
 }
 
@@ -338,7 +380,8 @@ async fn a_path_that_is_not_known_is_called_raw_with_every_guard() {
     let world = World::open().await;
     let (_client, organization) = world.connected().await;
     let doc = organization.impersonate_email(DOC).await.unwrap();
-    let userinfo: Value = doc.request(http::Method::GET, "/v1/userinfo", &[], None).await.unwrap().decode().unwrap();
+    let userinfo: Value =
+        doc.request(http::Method::GET, "/v1/userinfo", &[], None).await.unwrap().decode().unwrap();
     assert_eq!(userinfo["email"], DOC);
     let error = doc.request(http::Method::POST, "/oauth/token", &[], None).await.unwrap_err();
     assert!(error.fields().contains_key("path"));
