@@ -61,11 +61,8 @@ pub(crate) enum Failure {
     Connect(reqwest::Error),
     /// The connection broke after the request may have left.
     Broken(reqwest::Error),
-    /// The deadline passed.
-    Deadline {
-        /// Whether the request may have left before.
-        sent: bool,
-    },
+    /// The deadline passed. Nobody knows how far the request had come.
+    Deadline,
     /// The answer is larger than is accepted.
     TooLarge {
         /// What is accepted.
@@ -121,9 +118,7 @@ impl Transport {
         }
         match tokio::time::timeout_at(deadline, self.exchange(request)).await {
             Ok(outcome) => outcome,
-            // Before the connection is made the connect timeout strikes first, unless the deadline is even shorter;
-            // then nobody knows, and caution calls it sent.
-            Err(_) => Err(Failure::Deadline { sent: true }),
+            Err(_) => Err(Failure::Deadline),
         }
     }
 
@@ -164,11 +159,7 @@ impl Transport {
 
 impl Failure {
     pub(crate) fn may_have_reached_server(&self) -> bool {
-        match self {
-            Self::Connect(_) => false,
-            Self::Deadline { sent } => *sent,
-            Self::Broken(_) | Self::TooLarge { .. } => true,
-        }
+        !matches!(self, Self::Connect(_))
     }
 
     pub(crate) fn into_error(self, what: &str) -> Error {
@@ -183,7 +174,7 @@ impl Failure {
                 let why = "the connection broke before the answer was complete; try again";
                 Error::new(ErrorKind::Network, format!("{what}: {why}")).with_source(source)
             }
-            Self::Deadline { .. } => Error::new(
+            Self::Deadline => Error::new(
                 ErrorKind::Timeout,
                 format!("{what}: no answer within the time allowed; try again, or allow more time"),
             ),

@@ -1,0 +1,63 @@
+# One target per intent. `make` lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo sandbox test test-rust test-browser test-clients test-api lint fmt generate bench docs setup clean
+
+CARGO ?= cargo
+# What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
+RUN := $(CARGO) run --quiet --locked --package orgconnect-cli --
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: ## Connect an organization and act as one of its members, step by step
+	@tools/setup compiler
+	@$(RUN) demo
+
+sandbox: ## Run the sandbox in the foreground
+	@tools/setup compiler
+	@$(RUN) sandbox
+
+test: ## Run every suite and print one line for all of them
+	@tools/setup compiler browser clients
+	@tools/test all
+
+test-rust: ## Run the Rust tests (the browser tests among them)
+	@tools/setup compiler browser
+	@tools/test rust
+
+test-browser: ## Click through the sandbox's pages in headless Chromium
+	@tools/setup compiler browser
+	@tools/test browser
+
+test-clients: ## Run other people's client libraries against the sandbox
+	@tools/setup compiler clients
+	@tools/test clients
+
+test-api: ## Validate the description, and the sandbox against it
+	@tools/setup compiler clients
+	@tools/test api
+
+lint: ## Check formatting, lints, documentation and generated code
+	@tools/setup compiler
+	@tools/test lint
+
+fmt: ## Format the sources
+	@$(CARGO) fmt --all
+
+generate: ## Generate the operation table and the typed facades from api/
+	@$(CARGO) xtask generate
+
+bench: ## Measure what a call costs beside bare reqwest
+	@tools/setup compiler
+	@$(CARGO) bench --locked --package orgconnect
+
+docs: ## Build the documentation of the Rust crates
+	@$(CARGO) doc --locked --no-deps --workspace
+
+setup: ## Install what all suites need
+	@tools/setup compiler browser clients
+
+clean: ## Remove what was built
+	@$(CARGO) clean
+	@rm -rf .cache
