@@ -74,6 +74,7 @@ fn send(criterion: &mut Criterion) {
     });
 
     let runtime_bare = runtime();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let bare = reqwest::Client::builder().no_proxy().build().unwrap();
     let userinfo = format!("{url}/v1/userinfo");
     group.bench_function("bare reqwest", |bencher| {

@@ -253,6 +253,14 @@ impl Client {
         self.caller.send(find_operation(operation)?, arguments).await
     }
 
+    /// Follows the link to the next page that an earlier reply of `operation` held.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), naming `next_page`, if the link leads anywhere but to Cronofy's API.
+    pub async fn follow(&self, operation: &str, next_page: &str) -> Result<Reply> {
+        self.caller.follow(find_operation(operation)?, next_page).await
+    }
+
     /// Calls a path that this version doesn't know, with the application's credentials. A `GET`, `PUT` or `DELETE` may be
     /// repeated, anything else only if it surely never arrived.
     pub async fn request(

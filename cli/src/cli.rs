@@ -1,0 +1,235 @@
+//! The arguments, and the help that teaches them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, builder::Styles};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it worked                       5  the arguments, or what they name, are wrong
+  1  something of this machine       6  try again later: network, timeout, rate, server
+  2  the command line is wrong       7  Cronofy refuses: permission, plan, locked
+  3  the configuration is wrong      8  the token store
+  4  authorize (again)               9  the demo did not do what it says
+
+Begin with `orgconnect demo`, or with `orgconnect sandbox` in one terminal and `orgconnect login` in another.";
+
+/// Connect an organization's calendars through Cronofy, and act as any of its members
+#[derive(Debug, Parser)]
+#[command(name = "orgconnect", version, after_help = EXIT_CODES, styles = Styles::plain(), max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which application, which Cronofy, which store.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// The application's client id
+    #[arg(long, global = true, env = "CRONOFY_CLIENT_ID", value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// Read the application's client secret from this file. Or set `CRONOFY_CLIENT_SECRET`; there is no flag for the
+    /// secret itself, since others can read the arguments of a running program
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// The data center: us, de, uk, au, ca or sg
+    #[arg(long, global = true, env = "CRONOFY_DATA_CENTER", value_name = "ID")]
+    pub(crate) data_center: Option<String>,
+    /// A sandbox or a gateway in place of a data center, like <http://127.0.0.1:8787>
+    #[arg(long, global = true, env = "ORGCONNECT_BASE_URL", value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// The directory in which tokens are kept [default: orgconnect/tokens in your data directory]
+    #[arg(long, global = true, env = "ORGCONNECT_STORE", value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Print JSON, one value a line, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole of it: connect an organization, act as a member, refresh, restart, revoke
+    #[command(
+        after_help = "Without credentials it runs in a sandbox of its own. With CRONOFY_CLIENT_ID, CRONOFY_CLIENT_SECRET and\n\
+        CRONOFY_DATA_CENTER set it runs against Cronofy, in your browser, and skips what would change or wait for something of yours."
+    )]
+    Demo(Demo),
+    /// Run the sandbox: a server on this machine that behaves like Cronofy
+    #[command(
+        after_help = "Examples:\n  orgconnect sandbox\n  orgconnect sandbox --port 9000 --data world.sqlite\n  orgconnect sandbox --auto-approve --json"
+    )]
+    Sandbox(Sandbox),
+    /// Connect an organization (or an account) in the browser, and keep its tokens
+    #[command(
+        after_help = "Examples:\n  orgconnect login\n  orgconnect login --connection clinic\n  orgconnect login --individual read_events create_event"
+    )]
+    Login(Login),
+    /// List the connections in the token store
+    #[command(after_help = "Example:\n  orgconnect connections")]
+    Connections,
+    /// List the members of a connected organization
+    #[command(
+        after_help = "Examples:\n  orgconnect members\n  orgconnect members --connection clinic --json"
+    )]
+    Members(Acting),
+    /// Say who a connection belongs to, or who a member is
+    #[command(after_help = "Examples:\n  orgconnect whoami\n  orgconnect whoami --as doc@example.com")]
+    Whoami(Acting),
+    /// Call any operation of Cronofy's API
+    #[command(
+        after_help = "Arguments are key=value; the operation says which are numbers, lists or times. key:=JSON gives JSON as it is,\n\
+        key=@FILE the content of a file, a.b=value a field of an object, and a key given twice makes a list.\n\n\
+        Examples:\n  orgconnect call --list\n  orgconnect call events.upsert --describe\n  \
+        orgconnect call calendars.list --as doc@example.com\n  \
+        orgconnect call events.read tzid=Europe/London include_managed=true --all --as doc@example.com\n  \
+        orgconnect call events.upsert calendar_id=cal_1 event_id=1 summary=Check-up start=2026-12-07T09:00:00Z end=2026-12-07T09:30:00Z --as doc@example.com"
+    )]
+    Call(Call),
+    /// Look after the tokens of a connection
+    #[command(subcommand)]
+    Token(Token),
+    /// Check what Cronofy posts to you
+    #[command(subcommand)]
+    Webhook(Webhook),
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  orgconnect completions bash > /etc/bash_completion.d/orgconnect")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// The port of the loopback redirect; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// How many seconds to wait for the approval in the browser
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub(crate) wait: u64,
+    /// Print the authorization URL and open no browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sandbox {
+    /// The port to listen on, on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 8787)]
+    pub(crate) port: u16,
+    /// Keep the world in this SQLite file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// Make ids and secrets the same every time; without it they are random
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Approve every authorization at once, without a page
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// Keep the tokens under this id [default: the `sub` of the grant]
+    #[arg(long, value_name = "ID")]
+    pub(crate) connection: Option<String>,
+    /// Connect one account with these scopes, instead of an organization
+    #[arg(long, num_args = 1.., value_name = "SCOPE", conflicts_with = "enterprise")]
+    pub(crate) individual: Vec<String>,
+    /// Connect a service account that may delegate these scopes, instead of an organization
+    #[arg(long, num_args = 1.., value_name = "DELEGATED_SCOPE")]
+    pub(crate) enterprise: Vec<String>,
+    /// The display language of the pages, like de
+    #[arg(long)]
+    pub(crate) locale: Option<String>,
+    /// The port of the loopback redirect; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// How many seconds to wait for the approval
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub(crate) wait: u64,
+    /// Print the authorization URL and open no browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+}
+
+/// Which connection, and whom to act as.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Acting {
+    /// The connection [default: the only one in the store]
+    #[arg(long, value_name = "ID")]
+    pub(crate) connection: Option<String>,
+    /// Act as this member, by `sub` or e-mail address
+    #[arg(long = "as", value_name = "SUB|EMAIL")]
+    pub(crate) member: Option<String>,
+    /// The application is an Internal Application: its secret stands for its organization, and nothing needs to be connected
+    #[arg(long, conflicts_with = "connection")]
+    pub(crate) internal: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct Call {
+    /// The operation, like events.read
+    #[arg(required_unless_present = "list")]
+    pub(crate) operation: Option<String>,
+    /// Its arguments
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) arguments: Vec<String>,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
+    /// Call with the application's own credentials
+    #[arg(long, conflicts_with_all = ["connection", "member", "internal"])]
+    pub(crate) as_application: bool,
+    /// Follow all pages, and print their items one after the other
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Describe the operation's arguments instead of calling it
+    #[arg(long)]
+    pub(crate) describe: bool,
+    /// List all operations
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Show what is known of the tokens, without the tokens
+    Show {
+        #[command(flatten)]
+        which: Which,
+        /// Print the access token itself, refreshed if need be, and nothing else
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Refresh the access token now
+    Refresh(Which),
+    /// Revoke the grant at Cronofy, and erase its tokens
+    Revoke(Which),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The connection [default: the only one in the store]
+    #[arg(long, value_name = "ID")]
+    pub(crate) connection: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Webhook {
+    /// Check the signature of a notification over its raw body
+    #[command(after_help = "Example:\n  orgconnect webhook verify --signature \"$HEADER\" body.json")]
+    Verify {
+        /// The value of the header Cronofy-HMAC-SHA256
+        #[arg(long)]
+        signature: String,
+        /// Accept what the secret in this file has signed, too; repeatable [default: the client secret alone]
+        #[arg(long, value_name = "FILE")]
+        secret_file: Vec<PathBuf>,
+        /// The raw body, as it was received; `-` for standard input
+        #[arg(default_value = "-")]
+        body: PathBuf,
+    },
+}

@@ -1,0 +1,89 @@
+//! What can go wrong in a command, and the exit code that says so.
+
+use std::fmt;
+
+use orgconnect::{Error, ErrorKind};
+use serde_json::{Value, json};
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The SDK's error.
+    Sdk(Error),
+    /// The command line asks for what can't be.
+    Usage(String),
+    /// Something of this machine: a file, a port.
+    Machine(String),
+    /// A step of the demo was not as it says.
+    Demo(String),
+}
+
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(message.into())
+    }
+
+    pub(crate) fn machine(what: impl fmt::Display, error: impl fmt::Display) -> Self {
+        Self::Machine(format!("{what}: {error}"))
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Machine(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Demo(_) => 9,
+            Self::Sdk(error) => match error.kind() {
+                ErrorKind::Config => 3,
+                ErrorKind::Authorization => 4,
+                ErrorKind::Permission | ErrorKind::Plan | ErrorKind::Locked => 7,
+                ErrorKind::Store => 8,
+                _ if error.is_transient() => 6,
+                _ => 5,
+            },
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let Self::Sdk(error) = self else {
+            let kind = match self {
+                Self::Usage(_) => "usage",
+                Self::Demo(_) => "demo",
+                _ => "machine",
+            };
+            return json!({"error": {"kind": kind, "message": self.to_string()}});
+        };
+        json!({"error": {
+            "kind": error.kind().as_str(),
+            "message": error.message(),
+            "code": error.code(),
+            "status": error.status(),
+            "fields": error.fields(),
+            "retry_after": error.retry_after().map(|wait| wait.as_secs_f64()),
+            "request_id": error.request_id(),
+            "needs_reauthorization": error.needs_reauthorization(),
+        }})
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sdk(error) => error.fmt(f),
+            Self::Usage(message) | Self::Machine(message) | Self::Demo(message) => f.write_str(message),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Sdk(error)
+    }
+}
+
+impl From<orgconnect_sandbox::SandboxError> for Failure {
+    fn from(error: orgconnect_sandbox::SandboxError) -> Self {
+        Self::Machine(error.to_string())
+    }
+}

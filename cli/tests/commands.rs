@@ -1,0 +1,332 @@
+//! The real binary against a real sandbox: every command, its exit codes, its JSON, and no secret in any of it.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Output, Stdio},
+};
+
+use orgconnect_sandbox::{Application, NewApplication, Sandbox};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_orgconnect");
+
+struct Terminal {
+    sandbox: Sandbox,
+    application: Application,
+    home: TempDir,
+}
+
+impl Terminal {
+    async fn open() -> Self {
+        let sandbox = Sandbox::builder().start().await.unwrap();
+        let new = NewApplication { name: "CLI".into(), ..NewApplication::default() };
+        let application = sandbox.control().create_application(new);
+        Self { sandbox, application, home: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("XDG_DATA_HOME", self.home.path())
+            .env("CRONOFY_CLIENT_ID", &self.application.client_id)
+            .env("CRONOFY_CLIENT_SECRET", self.application.client_secret.as_str())
+            .env("ORGCONNECT_BASE_URL", self.sandbox.url())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().unwrap();
+        for secret in self.secrets() {
+            assert!(
+                !text(&output.stdout).contains(&secret) && !text(&output.stderr).contains(&secret),
+                "{arguments:?}"
+            );
+        }
+        output
+    }
+
+    /// Everything secret that has crossed the wire so far.
+    fn secrets(&self) -> Vec<String> {
+        let requests = self.sandbox.control().requests();
+        let bearers = requests.iter().filter_map(|request| request.header("authorization"));
+        let bearers = bearers.map(|value| value.trim_start_matches("Bearer ").to_owned());
+        bearers.chain([self.application.client_secret.to_string()]).collect()
+    }
+
+    /// What a command prints, which must succeed.
+    fn good(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let printed = self.good(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+    }
+
+    /// The exit code and what is said on stderr.
+    fn bad(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        assert!(text(&output.stdout).is_empty(), "{}", text(&output.stdout));
+        (output.status.code().unwrap(), text(&output.stderr))
+    }
+
+    /// Runs a command that waits for the browser, and is the browser.
+    fn approve(&self, arguments: &[&str], approver: &str) -> Output {
+        let mut child = self.command(arguments).spawn().unwrap();
+        let callback = match approver {
+            "" => self.sandbox.control().deny(&asked(&mut child)).unwrap(),
+            email => self.sandbox.control().approve(&asked(&mut child), email).unwrap(),
+        };
+        let first = get(&callback.replace("/callback?", "/favicon.ico?"));
+        assert!(first.starts_with("HTTP/1.1 404"), "{first}");
+        assert!(get(&callback).starts_with("HTTP/1.1 200"));
+        child.wait_with_output().unwrap()
+    }
+
+    fn login(&self) {
+        let output = self.approve(&["login", "--no-browser", "--connection", "clinic"], "owner@example.com");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+}
+
+/// The authorization URL that a command prints.
+fn asked(child: &mut Child) -> String {
+    let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
+    lines
+        .find_map(|line| line.unwrap().trim().strip_prefix("http").map(|rest| format!("http{rest}")))
+        .unwrap()
+}
+
+fn get(url: &str) -> String {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut socket = TcpStream::connect(host).unwrap();
+    write!(socket, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    socket.read_to_string(&mut reply).unwrap();
+    reply
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn the_demo_runs_every_step_in_a_sandbox_of_its_own() {
+    let terminal = Terminal::open().await;
+    let output = terminal
+        .command(&["demo", "--json"])
+        .env_remove("CRONOFY_CLIENT_ID")
+        .env_remove("CRONOFY_CLIENT_SECRET")
+        .env_remove("ORGCONNECT_BASE_URL")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&str> = lines.iter().filter_map(|line| line["name"].as_str()).collect();
+    assert_eq!(
+        names.join(" "),
+        "sandbox application authorize approve redirect state exchange store members resolve userinfo \
+         create read update read expire refresh restart revoke refusal"
+    );
+    assert!(lines.iter().all(|line| line["skipped"].is_null()));
+    assert!(!text(&output.stdout).contains("CRN_"), "no secret is told");
+}
+
+#[tokio::test]
+async fn with_credentials_the_demo_changes_nothing_and_says_what_it_skips() {
+    let terminal = Terminal::open().await;
+    let output = terminal.approve(&["demo", "--no-browser"], "owner@example.com");
+    let told = text(&output.stdout);
+    assert!(output.status.success(), "{told}{}", text(&output.stderr));
+    assert_eq!(told.matches("skipped:").count(), 4, "{told}");
+    assert!(told.contains("orgconnect token revoke --connection orgconnect-demo"));
+    let written = terminal.sandbox.control().requests().into_iter().filter(|request| {
+        request.method != "GET" && request.path.starts_with("/v1/") || request.path.ends_with("/revoke")
+    });
+    assert_eq!(written.count(), 0, "nothing was changed");
+}
+
+#[tokio::test]
+async fn credentials_by_halves_are_refused_before_anything_is_begun() {
+    let terminal = Terminal::open().await;
+    let output = terminal.command(&["demo"]).env_remove("CRONOFY_CLIENT_SECRET").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("CRONOFY_CLIENT_SECRET"));
+}
+
+#[tokio::test]
+async fn an_organization_is_connected_looked_at_and_acted_in() {
+    let terminal = Terminal::open().await;
+    let (code, said) = terminal.bad(&["members"]);
+    assert!(code == 2 && said.contains("orgconnect login"), "{code} {said}");
+    terminal.login();
+    assert!(terminal.good(&["connections"]).contains("clinic"));
+    let connection = terminal.json(&["connections"]);
+    assert_eq!(
+        (connection["state"].as_str(), connection["kind"].as_str()),
+        (Some("active"), Some("organization"))
+    );
+    let members = terminal.good(&["members"]);
+    assert!(members.contains("doc@example.com") && members.starts_with("EMAIL"), "{members}");
+    assert!(terminal.good(&["whoami"]).contains("organizational_unit"));
+    let doc = terminal.json(&["whoami", "--as", "doc@example.com"]);
+    assert_eq!(doc["email"], "doc@example.com");
+    let by_sub = terminal.json(&["whoami", "--as", doc["sub"].as_str().unwrap()]);
+    assert_eq!(by_sub, doc);
+}
+
+#[tokio::test]
+async fn any_operation_is_called_with_arguments_of_the_right_type() {
+    let terminal = Terminal::open().await;
+    terminal.login();
+    let calendars = terminal.json(&["call", "calendars.list", "--as", "doc@example.com"]);
+    let calendar = calendars["calendars"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|calendar| calendar["calendar_readonly"] == false);
+    let calendar = format!("calendar_id={}", calendar.unwrap()["calendar_id"].as_str().unwrap());
+    let event = [
+        "call",
+        "events.upsert",
+        &calendar,
+        "event_id=1",
+        "summary=Check-up",
+        "start=2026-12-07T09:00:00Z",
+        "end=2026-12-07T09:30:00Z",
+        "location.description=Room 4",
+        "reminders:=[{\"minutes\":5}]",
+        "--as",
+        "doc@example.com",
+    ];
+    assert_eq!(terminal.good(&event), "202 (no content)\n");
+    let read =
+        ["call", "events.read", "tzid=Etc/UTC", "only_managed=true", "--all", "--as", "doc@example.com"];
+    let event = terminal.json(&read);
+    assert_eq!(
+        (event["summary"].as_str(), event["location"]["description"].as_str()),
+        (Some("Check-up"), Some("Room 4"))
+    );
+    let list = terminal.good(&["call", "--list"]);
+    assert!(list.lines().count() > 70, "{list}");
+    let described = terminal.good(&["call", "events.upsert", "--describe"]);
+    assert!(
+        described.contains("calendar_id") && described.contains("required") && described.contains("1024"),
+        "{described}"
+    );
+}
+
+#[tokio::test]
+async fn every_kind_of_failure_has_its_exit_code_and_its_json() {
+    let terminal = Terminal::open().await;
+    assert_eq!(terminal.bad(&["no-such-command"]).0, 2);
+    assert_eq!(terminal.bad(&["--data-center", "mars", "connections"]).0, 3);
+    terminal.login();
+    let (code, said) = terminal.bad(&["call", "events.upsrt"]);
+    assert!(code == 5 && said.contains("events.upsert"), "{code} {said}");
+    assert_eq!(terminal.bad(&["whoami", "--as", "nobody@example.com"]).0, 5);
+    assert_eq!(terminal.bad(&["whoami", "--as", "acc_ffffffffffffffffffffffff"]).0, 7);
+    assert_eq!(terminal.bad(&["whoami", "--connection", "other"]).0, 4);
+    let (code, said) = terminal.bad(&["call", "events.read", "--as", "doc@example.com", "--json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, said["error"]["kind"].as_str()), (5, Some("invalid")));
+    assert_eq!(said["error"]["fields"]["tzid"][0]["key"], "errors.required");
+    let fault = orgconnect_sandbox::Fault::status(503).on("GET", "/v1/");
+    terminal.sandbox.control().add_fault(fault);
+    assert_eq!(terminal.bad(&["members"]).0, 6);
+}
+
+#[tokio::test]
+async fn tokens_are_shown_without_themselves_refreshed_and_revoked() {
+    let terminal = Terminal::open().await;
+    terminal.login();
+    let shown = terminal.json(&["token", "show"]);
+    assert_eq!((shown["state"].as_str(), shown["version"].as_u64()), (Some("active"), Some(1)));
+    let output = terminal.command(&["token", "show", "--reveal"]).output().unwrap();
+    assert_eq!(text(&output.stdout).trim().len(), 32, "the access token alone");
+    assert_eq!(terminal.json(&["token", "refresh"])["version"], 3);
+    assert!(terminal.good(&["token", "revoke"]).contains("revoked"));
+    let (code, said) = terminal.bad(&["members"]);
+    assert!(code == 4 && said.contains("authorize again"), "{code} {said}");
+}
+
+#[tokio::test]
+async fn a_denial_ends_the_login_with_its_reason() {
+    let terminal = Terminal::open().await;
+    let output = terminal.approve(&["login", "--no-browser"], "");
+    assert_eq!(output.status.code(), Some(4));
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_answers_ends_by_itself() {
+    let terminal = Terminal::open().await;
+    let (code, said) = terminal.bad(&["login", "--no-browser", "--wait", "1"]);
+    assert!(code == 1 && said.contains("--wait"), "{code} {said}");
+}
+
+#[tokio::test]
+async fn a_webhook_is_verified_over_its_raw_octets() {
+    let terminal = Terminal::open().await;
+    let file = |name: &str, content: &str| {
+        let path = terminal.home.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (secret, body) =
+        (file("secret", "pDY0Oi7TJSP2hfNmZNkm5\n"), file("body", r#"{"example":"well-known"}"#));
+    let other = file("other", r#"{"example": "well-known"}"#);
+    let verify = |body: &str| {
+        terminal.run(&[
+            "webhook",
+            "verify",
+            "--secret-file",
+            &secret,
+            "--signature",
+            "x, 6r2/HjBkqymGegX0wOfifieeUXbbHwtV/LohHS+jv6c=",
+            body,
+        ])
+    };
+    assert!(verify(&body).status.success());
+    assert_eq!(verify(&other).status.code(), Some(4));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_sandbox_runs_until_it_is_interrupted() {
+    let mut child = Command::new(BINARY)
+        .args(["sandbox", "--port", "0", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let started: Value = serde_json::from_str(&line).unwrap();
+    assert!(get(&format!("{}/sandbox/status", started["url"].as_str().unwrap())).contains("200 OK"));
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success() && child.wait().unwrap().success());
+}
+
+#[test]
+fn help_and_completions_are_printed() {
+    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    let help = text(&help.stdout);
+    assert!(
+        help.contains("Exit codes:") && help.contains("sandbox") && !help.contains("--client-secret "),
+        "{help}"
+    );
+    for shell in ["bash", "zsh", "fish"] {
+        let printed = Command::new(BINARY).args(["completions", shell]).output().unwrap();
+        assert!(text(&printed.stdout).contains("orgconnect"));
+    }
+}
