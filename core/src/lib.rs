@@ -46,6 +46,8 @@ mod secret;
 mod service_account;
 mod shape;
 pub mod store;
+#[cfg(feature = "api")]
+pub mod types;
 pub mod webhook;
 
 pub use self::{
@@ -69,3 +71,5 @@ pub use self::{
     service_account::ServiceAccount,
     store::{FileStore, MemoryStore, TokenStore},
 };
+#[cfg(feature = "api")]
+pub use self::types::{Nullable, Time};

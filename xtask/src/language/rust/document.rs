@@ -1,0 +1,118 @@
+//! Writes documentation comments from the texts of the description.
+
+use super::spelling::WIDTH;
+use crate::model::{Field, Operation, Repeat, Stability};
+
+/// A text as a comment, wrapped. `indent` is how far rustfmt will move it to the right.
+pub(super) fn comment(text: &str, mark: &str, indent: usize) -> String {
+    let width = WIDTH - indent - mark.len() - 1;
+    let mut lines = Vec::new();
+    let mut fenced = false;
+    for (index, paragraph) in text.trim().split("\n\n").enumerate() {
+        if index > 0 {
+            lines.push(String::new());
+        }
+        if fenced || paragraph.starts_with("```") {
+            fenced ^= paragraph.matches("```").count() % 2 == 1;
+            lines.extend(paragraph.lines().map(ToOwned::to_owned));
+        } else if paragraph.lines().any(|line| line.starts_with(['-', '*', '|', '#'])) {
+            lines.extend(paragraph.lines().map(ToOwned::to_owned));
+        } else {
+            wrap(paragraph, width, &mut lines);
+        }
+    }
+    let comments: Vec<String> =
+        lines.iter().map(|line| format!("{mark} {line}").trim_end().to_owned()).collect();
+    comments.join("\n")
+}
+
+fn wrap(paragraph: &str, width: usize, lines: &mut Vec<String>) {
+    let mut line = String::new();
+    for word in words(paragraph) {
+        // A word that would begin a list or a heading stays on the line before.
+        let begins_block =
+            word.starts_with(['-', '+', '#', '*', '>']) || word.ends_with('.') && word.len() < 3;
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width && !begins_block {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&word);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+}
+
+/// The words of a paragraph; what stands between backticks is one word.
+fn words(paragraph: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut open = false;
+    for word in paragraph.split_whitespace() {
+        match words.last_mut() {
+            Some(last) if open => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+        open ^= word.matches('`').count() % 2 == 1;
+    }
+    words
+}
+
+/// What is said about a field.
+pub(super) fn field(field: &Field) -> String {
+    let mut text = field.description.clone();
+    if let Some(default) = &field.default {
+        text = format!("{text} Default: `{default}`.");
+    }
+    if field.deprecated {
+        text = format!("{text}\n\nDeprecated.");
+    }
+    text
+}
+
+/// What is said about a call.
+pub(super) fn operation(operation: &Operation, example: &str) -> String {
+    let mut paragraphs = vec![operation.summary.clone(), operation.description.clone()];
+    paragraphs.extend(operation.arguments.iter().filter(|argument| is_path(argument)).map(|argument| {
+        let field = &argument.field;
+        format!("`{}`: {}", field.name, lower_first(&field.description))
+    }));
+    let stability = match operation.stability {
+        Stability::Stable => None,
+        Stability::Beta => Some("Cronofy marks it as beta."),
+        Stability::Alpha => Some("Cronofy marks it as alpha: it may change at any time."),
+        Stability::Prerelease => Some(
+            "Cronofy marks it as a pre-release: it is enabled for an application on request, and may change.",
+        ),
+        Stability::Legacy => Some("Cronofy still answers it, and no longer documents or recommends it."),
+    };
+    let repeat = match operation.repeat {
+        Repeat::Safe => "It is sent again when its outcome is unknown: ",
+        Repeat::Never => "It is never sent again when its outcome is unknown: ",
+        Repeat::Entries => "Whether it is sent again when its outcome is unknown depends on its entries: ",
+    };
+    paragraphs.extend(stability.map(ToOwned::to_owned));
+    paragraphs.push(format!("{repeat}{}", lower_first(&operation.repeat_reason)));
+    paragraphs.push(format!("See <{}>.", operation.documentation));
+    paragraphs.push(example.to_owned());
+    paragraphs.join("\n\n")
+}
+
+fn is_path(argument: &crate::model::Argument) -> bool {
+    argument.place == crate::model::Place::Path
+}
+
+/// The text as it continues a sentence.
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    match (characters.next(), characters.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
