@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::availability;
 use crate::world::store::StoreError;
 
 /// Why a call on the sandbox itself failed.
@@ -91,6 +92,18 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<FieldErrors> for ApiError {
+    fn from(errors: FieldErrors) -> Self {
+        Self::Invalid(errors)
+    }
+}
+
+impl From<availability::FieldErrors> for ApiError {
+    fn from(errors: availability::FieldErrors) -> Self {
+        Self::Invalid(errors.into())
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
@@ -145,9 +158,25 @@ impl FieldErrors {
         }
     }
 
+    /// Says the same of fields that stand inside another.
+    pub(crate) fn under(self, parent: &str) -> Self {
+        let fields = self.fields.into_iter().map(|(field, errors)| (format!("{parent}.{field}"), errors));
+        Self { fields: fields.collect() }
+    }
+
     /// Ok where no field is wrong.
     pub(crate) fn finish(self) -> ApiResult<()> {
         if self.fields.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self)) }
+    }
+}
+
+impl From<availability::FieldErrors> for FieldErrors {
+    fn from(errors: availability::FieldErrors) -> Self {
+        let mut fields = Self::default();
+        for (field, problem) in errors.iter() {
+            fields.add(field, problem.key, &problem.description);
+        }
+        fields
     }
 }
 

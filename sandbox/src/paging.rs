@@ -1,7 +1,7 @@
 //! Lists in pages: an envelope with `pages` beside the items, and further pages behind single-purpose addresses.
 
 use axum::Json;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -51,7 +51,22 @@ impl Listing<'_> {
     }
 
     /// Replies with the first page and keeps the others.
-    pub(crate) fn first_page(&self, world: &World, call: &Call, mut items: Vec<Value>) -> ApiResult {
+    pub(crate) fn first_page(&self, world: &World, call: &Call, items: Vec<Value>) -> ApiResult {
+        Ok(Json(self.first(world, call, items)?).into_response())
+    }
+
+    /// Replies with the page that the address names; 404 where it is unknown, expired, or another's.
+    pub(crate) fn page(&self, world: &World, call: &Call) -> ApiResult {
+        Ok(Json(self.named(world, call)?).into_response())
+    }
+
+    /// The first page, `pages` and the items, for a reply it is only a part of; keeps the others.
+    pub(crate) fn first(
+        &self,
+        world: &World,
+        call: &Call,
+        mut items: Vec<Value>,
+    ) -> ApiResult<Map<String, Value>> {
         forget_expired(world)?;
         let (size, ttl_ms) = (world.settings().page_size.max(1), world.settings().page_token_ttl_ms);
         let total = items.len().div_ceil(size).max(1);
@@ -74,29 +89,26 @@ impl Listing<'_> {
             page.current -= 1;
         }
         page.items = items;
-        Ok(page.reply(call))
+        Ok(page.content(call))
     }
 
-    /// Replies with the page that the address names; 404 where it is unknown, expired, or another's.
-    pub(crate) fn page(&self, world: &World, call: &Call) -> ApiResult {
+    /// The page that the address names, for a reply it is only a part of.
+    pub(crate) fn named(&self, world: &World, call: &Call) -> ApiResult<Map<String, Value>> {
         let page = world.store.get::<Page>(call.path("page_token"))?;
         let page = page.filter(|page| {
             page.reader == self.reader() && page.path == self.path && world.now_ms() < page.expires_ms
         });
-        page.map(|page| page.reply(call)).ok_or(ApiError::NotFound)
+        page.map(|page| page.content(call)).ok_or(ApiError::NotFound)
     }
 }
 
 impl Page {
-    fn reply(self, call: &Call) -> Response {
+    fn content(self, call: &Call) -> Map<String, Value> {
         let mut pages = json!({ "current": self.current, "total": self.total });
         if let Some(next) = self.next {
             pages["next_page"] = format!("{}{}/pages/{next}", call.origin, self.path).into();
         }
-        let mut reply = Map::new();
-        reply.insert("pages".into(), pages);
-        reply.insert(self.name, Value::Array(self.items));
-        Json(reply).into_response()
+        Map::from_iter([("pages".to_owned(), pages), (self.name, Value::Array(self.items))])
     }
 }
 

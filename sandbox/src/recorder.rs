@@ -126,6 +126,10 @@ impl Recorder {
         self.requests.iter().cloned().collect()
     }
 
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &RecordedRequest> {
+        self.requests.iter().rev()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.requests.clear();
     }

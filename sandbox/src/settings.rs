@@ -43,6 +43,26 @@ pub struct Settings {
     pub default_permission_level: PermissionLevel,
     /// Whether the plan includes geographic locations (`include_geo`).
     pub geo_plan: bool,
+    /// Whether availability is told to access tokens, too, and not to API keys alone.
+    pub availability_with_access_token: bool,
+    /// What becomes of an availability query about somebody the application is not connected to.
+    pub unknown_participants: UnknownParticipants,
+    /// What deleting a rule, a period, an invitation or a registration that is not there answers.
+    pub missing_deletes: MissingDeletes,
+    /// Whether reading one availability rule wraps it in `availability_rule`.
+    pub wrap_availability_rule: bool,
+    /// Whether moving a smart invite asks its recipients again.
+    pub smart_invite_move_asks_again: bool,
+    /// How a smart invite tells of the recipients it removed.
+    pub removed_recipients: RemovedRecipients,
+    /// Whether a real-time scheduling or sequencing link must come with `oauth.redirect_uri`.
+    pub scheduling_needs_oauth: bool,
+    /// Whether replies wrap a bookable event in `bookable_event`.
+    pub wrap_bookable_event: bool,
+    /// What creating a bookable event whose id is taken does.
+    pub repeated_bookable_event: RepeatedCreate,
+    /// The status that removing a registration answers: 202 with no body, or 200 with the bookable event.
+    pub remove_registration_status: u16,
 }
 
 impl Default for Settings {
@@ -65,6 +85,16 @@ impl Default for Settings {
             impersonation_with_user_token: Impersonation::Ignore,
             default_permission_level: PermissionLevel::Sandbox,
             geo_plan: true,
+            availability_with_access_token: true,
+            unknown_participants: UnknownParticipants::Refuse,
+            missing_deletes: MissingDeletes::Accept,
+            wrap_availability_rule: true,
+            smart_invite_move_asks_again: true,
+            removed_recipients: RemovedRecipients::List,
+            scheduling_needs_oauth: true,
+            wrap_bookable_event: false,
+            repeated_bookable_event: RepeatedCreate::Update,
+            remove_registration_status: 202,
         }
     }
 }
@@ -77,6 +107,9 @@ impl Settings {
         }
         if !matches!(self.invalid_client_status, 400 | 401) {
             return Some(("invalid_client_status", "must be 400 or 401"));
+        }
+        if !matches!(self.remove_registration_status, 200 | 202) {
+            return Some(("remove_registration_status", "must be 200 or 202"));
         }
         None
     }
@@ -136,4 +169,44 @@ pub enum PermissionLevel {
     Sandbox,
     /// Edit and delete them, too.
     Unrestricted,
+}
+
+/// What becomes of an availability query about somebody the application is not connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownParticipants {
+    /// It is refused with 422.
+    Refuse,
+    /// They count as never free.
+    NeverFree,
+}
+
+/// What deleting something that is not there answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingDeletes {
+    /// What deleting it the first time did.
+    Accept,
+    /// 404.
+    Refuse,
+}
+
+/// How a smart invite tells of the recipients it removed, in `attachments.removed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovedRecipients {
+    /// As a list of objects with `email` and `icalendar`.
+    List,
+    /// As one such object.
+    Object,
+}
+
+/// What creating something whose id is taken does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepeatedCreate {
+    /// Updates what there is.
+    Update,
+    /// Nothing: it is refused with 422.
+    Refuse,
 }

@@ -179,7 +179,7 @@ async fn a_foreign_host_is_turned_away_everywhere() {
     let absolute =
         format!("GET http://evil.example/ HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
     assert_eq!(raw(&clinic, &absolute).await, 421);
-    let own = format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
+    let own = format!("GET /dashboard HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
     assert_eq!(raw(&clinic, &own).await, 200);
 }
 

@@ -247,9 +247,9 @@ async fn a_reset_starts_over() {
 }
 
 #[tokio::test]
-async fn the_index_names_applications_and_shows_no_secret() {
+async fn the_dashboard_names_applications_and_shows_no_secret() {
     let clinic = Clinic::open().await;
-    let page = clinic.get("/", "").await;
+    let page = clinic.get("/dashboard", "").await;
     assert!(page.text.contains("Rota") && page.text.contains(&clinic.application.client_id));
     assert!(!page.text.contains(&clinic.application.client_secret));
 }

@@ -44,7 +44,7 @@ async fn stopping_frees_the_port_and_dropping_stops() {
     let address = sandbox.address();
     sandbox.shutdown().await;
     let sandbox = Sandbox::builder().listen(address).start().await.unwrap();
-    let url = sandbox.url().to_owned();
+    let url = format!("{}/dashboard", sandbox.url());
     assert_eq!(http().get(&url).send().await.unwrap().status(), 200);
     drop(sandbox);
     assert!(http().get(&url).send().await.is_err());
@@ -55,7 +55,8 @@ fn the_sandbox_answers_while_the_callers_runtime_is_blocked() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let sandbox = runtime.block_on(Sandbox::builder().start()).unwrap();
     let mut stream = std::net::TcpStream::connect(sandbox.address()).unwrap();
-    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", sandbox.address());
+    let request =
+        format!("GET /dashboard HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", sandbox.address());
     std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
@@ -96,7 +97,8 @@ async fn a_file_that_is_no_world_is_refused() {
 #[tokio::test]
 async fn a_forwarded_port_is_answered_once_it_is_allowed() {
     let sandbox = Sandbox::builder().start().await.unwrap();
-    let ask = async || http().get(sandbox.url()).header("Host", "localhost:4").send().await.unwrap().status();
+    let url = format!("{}/dashboard", sandbox.url());
+    let ask = async || http().get(&url).header("Host", "localhost:4").send().await.unwrap().status();
     assert_eq!(ask().await, 421);
     sandbox.control().allow_host_port(4);
     assert_eq!(ask().await, 200);

@@ -194,7 +194,7 @@ async fn the_control_api_and_the_dashboard_meet_no_faults() {
     let clinic = Clinic::open().await;
     clinic.control().add_fault(Fault::status(500));
     assert_eq!(clinic.get("/sandbox/status", "").await.status, 200);
-    assert_eq!(clinic.get("/", "").await.status, 200);
+    assert_eq!(clinic.get("/dashboard", "").await.status, 200);
     assert_eq!(clinic.get(&clinic.authorize_url(ORGANIZATION), "").await.status, 500);
     assert_eq!(clinic.get("/v1/userinfo", "").await.status, 500);
 }

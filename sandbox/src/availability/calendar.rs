@@ -60,8 +60,6 @@ pub enum SyncStatus {
     /// In step.
     #[default]
     Active,
-    /// The first synchronization is still to come.
-    Pending,
     /// The member has to relink a profile.
     Disconnected,
 }

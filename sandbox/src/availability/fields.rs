@@ -39,11 +39,6 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    /// Says the same of fields that stand inside another, as `availability.participants` does in a scheduling link.
-    pub fn under(self, parent: &str) -> Self {
-        Self(self.0.into_iter().map(|(field, problems)| (join(parent, &field), problems)).collect())
-    }
-
     fn add(&mut self, field: &str, key: &'static str, description: String) {
         self.0.entry(field.to_owned()).or_default().push(FieldProblem { key, description });
     }
@@ -334,14 +329,6 @@ mod tests {
             json!({"summary": [{"key": "errors.required", "description": "summary must be specified"}]});
         assert_eq!(serde_json::to_value(&refused).unwrap(), expected);
         assert_eq!(refused.to_string(), "summary must be specified");
-    }
-
-    #[test]
-    fn errors_can_be_said_of_a_nested_object() {
-        let refused = read(&json!({}), |body| body.require("participants").map(|_| ())).unwrap_err();
-        let fields: Vec<String> =
-            refused.under("availability").iter().map(|(field, _)| field.to_owned()).collect();
-        assert_eq!(fields, ["availability.participants"]);
     }
 
     #[test]

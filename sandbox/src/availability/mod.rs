@@ -35,15 +35,12 @@ mod rules;
 mod sequenced;
 mod single;
 
-pub use calendar::{BusyEvent, Interval, IntervalSet, MemberCalendar, MemberStatus, SyncStatus, Tag};
-pub use common::{AvailableTime, Participant};
-pub use fields::{FieldErrors, FieldProblem};
+pub use calendar::{BusyEvent, Interval, MemberCalendar, SyncStatus, Tag};
+pub use common::AvailableTime;
+pub use fields::FieldErrors;
 pub use minutes::Minutes;
-pub use query::{
-    AvailabilityQuery, Buffer, Calendars, Constraint, ConstraintPeriod, ExcludedEvents, Gap, Group, Member,
-    Required, ResponseFormat, SequenceId, SequencedQuery, Step, Window,
-};
+pub use query::{AvailabilityQuery, ResponseFormat, SequencedQuery};
 pub use request::Limits;
-pub use rules::{Rule, TimeOfDay, WeeklyPeriod};
-pub use sequenced::{SequencedAvailability, SequencedTime, sequenced_availability};
-pub use single::{Availability, availability};
+pub use rules::Rule;
+pub use sequenced::sequenced_availability;
+pub use single::availability;

@@ -16,7 +16,8 @@ use super::query::{
     ResponseFormat, SequencedQuery, Window,
 };
 use super::rules::Rule;
-use super::{Participant, SequencedTime};
+use super::common::Participant;
+use super::sequenced::SequencedTime;
 
 pub(super) type Calendars = BTreeMap<String, MemberCalendar>;
 
@@ -62,8 +63,8 @@ fn is_known(member: &Member, terms: &Terms<'_>, event: &BusyEvent) -> bool {
     let excluded = terms.excluded.event_ids.iter().any(|id| event.event_id.as_ref() == Some(id))
         || terms.excluded.event_uids.iter().any(|uid| event.event_uid.as_ref() == Some(uid));
     let calendar = match &member.calendars {
-        super::Calendars::All => true,
-        super::Calendars::Only(ids) => ids.iter().any(|id| *id == event.calendar_id),
+        super::query::Calendars::All => true,
+        super::query::Calendars::Only(ids) => ids.iter().any(|id| *id == event.calendar_id),
     };
     calendar && !excluded
 }

@@ -101,9 +101,8 @@ fn read_tags(node: &Node<'_>) -> Vec<Tag> {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::availability::{
-        AvailabilityQuery, Calendars, ConstraintPeriod, Group, Limits, Minutes, Required, Tag,
-    };
+    use super::*;
+    use crate::availability::{AvailabilityQuery, Limits, Minutes};
 
     fn read(participants: &Value) -> Result<Vec<Group>, Vec<(String, &'static str)>> {
         let body = json!({

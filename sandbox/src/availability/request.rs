@@ -255,7 +255,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::availability::Required;
+    use crate::availability::query::Required;
 
     fn documented() -> Value {
         json!({

@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::errors::{ApiError, ApiResult};
 use crate::pages::{error_page, page};
 use crate::world::World;
-use crate::world::applications::{Application, Mode};
+use crate::world::applications::{Application, Mode, web_address};
 use crate::world::authorizations::ConnectionKind;
 use crate::world::ids::unguessable;
 use crate::world::store::Record;
@@ -40,7 +40,7 @@ pub(super) fn show(world: &World, call: &Call) -> ApiResult {
     let request = match AuthorizationRequest::examine(world, &call.uri_path, &call.query)? {
         Ok(request) => request,
         Err(Rejection::Page(why)) => {
-            return Ok(error_page(StatusCode::BAD_REQUEST, "This application cannot be connected", why));
+            return untrusted(world, call, why);
         }
         Err(Rejection::Redirect(address)) => return Ok(redirect(&address)),
     };
@@ -54,6 +54,7 @@ pub(super) fn show(world: &World, call: &Call) -> ApiResult {
         return Ok(redirect(&address));
     }
     let application = world.store.get::<Application>(&request.client_id)?.ok_or(ApiError::NotFound)?;
+    let homepage = web_address(&application.url).map(|_| &application.url);
     let returns_to = url::Url::parse(&request.redirect_uri).ok();
     let returns_to = returns_to.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     world.store.delete_up_to::<Pending>("expires_ms", world.now_ms())?;
@@ -69,7 +70,7 @@ pub(super) fn show(world: &World, call: &Call) -> ApiResult {
         context! {
             action => &call.uri_path,
             form_token => &pending.form_token,
-            application => context! { name => application.name, url => application.url },
+            application => context! { name => application.name, homepage => homepage },
             unverified => application.mode == Mode::Development,
             is_organization => request.kind == ConnectionKind::Organization,
             is_enterprise => request.kind == ConnectionKind::ServiceAccount,
@@ -115,8 +116,41 @@ pub(super) fn decide(world: &World, call: &Call) -> ApiResult {
     }
 }
 
+/// Says why there is nothing to approve and where the developer mends it. Nobody is sent to an address that cannot be
+/// trusted.
+fn untrusted(world: &World, call: &Call, why: &str) -> ApiResult {
+    let asked = |name: &str| call.query.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let details: Vec<_> = ["client_id", "redirect_uri"]
+        .into_iter()
+        .filter(|name| !asked(name).is_empty())
+        .map(|name| context! { name => name, value => asked(name) })
+        .collect();
+    let application = world.store.get::<Application>(asked("client_id"))?;
+    let mend = application.map_or_else(
+        || {
+            context! {
+                words => "Every client id of this sandbox is listed on the dashboard.",
+                href => "/dashboard/applications",
+                label => "Open the applications",
+            }
+        },
+        |application| {
+            context! {
+                words => format!("The redirect URLs, mode and kind of {} are set on its page.", application.name),
+                href => format!("/dashboard/applications/{}", application.client_id),
+                label => "Open its page",
+            }
+        },
+    );
+    Ok(page(
+        StatusCode::BAD_REQUEST,
+        "error.html",
+        context! { title => "This application cannot be connected", message => why, details, mend },
+    ))
+}
+
 /// 303, so that the browser asks for the application's page and does not repeat the form there.
-fn redirect(address: &str) -> Response {
+pub(crate) fn redirect(address: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(address) else {
         return error_page(
             StatusCode::BAD_REQUEST,

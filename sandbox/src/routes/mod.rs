@@ -22,12 +22,17 @@
 //! Lists in pages use [`Listing`](crate::paging::Listing).
 
 mod account;
+mod availability;
+mod availability_rules;
+mod available_periods;
+mod bookable_events;
 mod calendars;
 mod events;
 mod free_busy;
 mod link_tokens;
 mod organizational_unit;
 mod profiles;
+mod smart_invites;
 mod userinfo;
 
 use axum::Router;
@@ -37,11 +42,16 @@ use crate::server::State;
 pub(crate) fn router() -> Router<State> {
     Router::new()
         .merge(account::router())
+        .merge(availability::router())
+        .merge(availability_rules::router())
+        .merge(available_periods::router())
+        .merge(bookable_events::router())
         .merge(calendars::router())
         .merge(events::router())
         .merge(free_busy::router())
         .merge(link_tokens::router())
         .merge(organizational_unit::router())
         .merge(profiles::router())
+        .merge(smart_invites::router())
         .merge(userinfo::router())
 }

@@ -295,21 +295,27 @@ impl World {
 
     /// Lets the access tokens of one `sub`, or all, expire now; says how many there were.
     pub(crate) fn expire_access_tokens(&self, sub: Option<&str>) -> Result<usize, StoreError> {
+        let mut expired = 0;
+        for connection in self.store.all::<Connection>()? {
+            if sub.is_none_or(|sub| connection.grant.sub == sub) {
+                expired += self.expire_access_tokens_of(connection)?;
+            }
+        }
+        Ok(expired)
+    }
+
+    /// Lets the access tokens of one connection expire now; says how many there were.
+    pub(crate) fn expire_access_tokens_of(&self, mut connection: Connection) -> Result<usize, StoreError> {
         let now_ms = self.now_ms();
         let mut expired = 0;
-        for mut connection in self.store.all::<Connection>()? {
-            if sub.is_some_and(|sub| connection.grant.sub != sub) {
-                continue;
+        for token in self.store.list::<AccessToken>(&connection.id)? {
+            if token.expires_ms > now_ms {
+                expired += 1;
+                self.store.put(&AccessToken { expires_ms: now_ms, ..token })?;
             }
-            for token in self.store.list::<AccessToken>(&connection.id)? {
-                if token.expires_ms > now_ms {
-                    expired += 1;
-                    self.store.put(&AccessToken { expires_ms: now_ms, ..token })?;
-                }
-            }
-            connection.newest_expires_ms = connection.newest_expires_ms.min(now_ms);
-            self.store.put(&connection)?;
         }
+        connection.newest_expires_ms = connection.newest_expires_ms.min(now_ms);
+        self.store.put(&connection)?;
         Ok(expired)
     }
 

@@ -7,12 +7,16 @@
 pub(crate) mod accounts;
 pub(crate) mod applications;
 pub(crate) mod authorizations;
+pub(crate) mod availability;
+pub(crate) mod bookable_events;
 pub(crate) mod calendars;
 pub(crate) mod event_time;
 pub(crate) mod events;
 pub(crate) mod ids;
 pub(crate) mod organizations;
+pub(crate) mod scheduling_links;
 mod seed;
+pub(crate) mod smart_invites;
 pub(crate) mod store;
 
 use std::cell::{Ref, RefCell};

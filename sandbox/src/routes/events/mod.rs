@@ -6,7 +6,7 @@ mod delete;
 mod participation;
 mod read;
 pub(super) mod select;
-mod write;
+pub(super) mod write;
 
 use axum::Router;
 use axum::routing::{delete, get, post};

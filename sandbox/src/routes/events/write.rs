@@ -53,6 +53,33 @@ pub(super) fn write(world: &World, call: &Call) -> ApiResult {
     answer(world, call, &acting, include_userinfo)
 }
 
+/// Writes an application's own event for somebody else than the API's caller, such as a person who picked a time on a
+/// page. `body` is that of the call.
+pub(in crate::routes) fn upsert(
+    world: &World,
+    acting: &Acting,
+    calendar: &Calendar,
+    body: &Value,
+) -> ApiResult<Event> {
+    let event = judge(world, acting, calendar, body)?;
+    world.store.put(&event)?;
+    Ok(event)
+}
+
+/// The event that [`upsert`] would write, or what is wrong with the body.
+pub(in crate::routes) fn judge(
+    world: &World,
+    acting: &Acting,
+    calendar: &Calendar,
+    body: &Value,
+) -> ApiResult<Event> {
+    let mut params = Params::new(body);
+    let (event, is_new) = managed(world, acting, calendar, &mut params)?;
+    let event = changed(world, acting, calendar, &mut params, event, is_new)?;
+    params.finish()?;
+    Ok(event)
+}
+
 /// 202, with the account where `include_userinfo` asks for it.
 pub(super) fn answer(world: &World, call: &Call, acting: &Acting, include_userinfo: bool) -> ApiResult {
     if !include_userinfo {

@@ -1,0 +1,87 @@
+//! When people are free together: one event, or several after one another, computed from what is stored.
+//! <https://docs.cronofy.com/developers/api/scheduling/availability/> and
+//! <https://docs.cronofy.com/developers/api/scheduling/sequenced-availability/>.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::post;
+
+use crate::auth::Caller;
+use crate::availability::{
+    AvailabilityQuery, Interval, Limits, MemberCalendar, SequencedQuery, availability, sequenced_availability,
+};
+use crate::call::{Call, operation};
+use crate::errors::{ApiError, ApiResult, FieldErrors};
+use crate::server::State;
+use crate::settings::UnknownParticipants;
+use crate::world::World;
+use crate::world::store::StoreError;
+
+pub(super) fn router() -> Router<State> {
+    Router::new()
+        .route("/v1/availability", post(operation(read)))
+        .route("/v1/sequenced_availability", post(operation(read_sequenced)))
+}
+
+fn read(world: &World, call: &Call) -> ApiResult {
+    let client_id = asker(world, call)?;
+    let query = AvailabilityQuery::parse(call.body()?, &Limits::default())?;
+    let calendars = calendars(world, &client_id, &query.subs(), query.horizon())?;
+    Ok(Json(availability(&query, &calendars).body()).into_response())
+}
+
+fn read_sequenced(world: &World, call: &Call) -> ApiResult {
+    let client_id = asker(world, call)?;
+    let query = SequencedQuery::parse(call.body()?, &Limits::default())?;
+    let calendars = calendars(world, &client_id, &query.subs(), query.horizon())?;
+    Ok(Json(sequenced_availability(&query, &calendars).body()).into_response())
+}
+
+/// The application that asks. Documented is its API key; most clients send an access token instead.
+fn asker(world: &World, call: &Call) -> ApiResult<String> {
+    let with_token = world.settings().availability_with_access_token;
+    match call.caller(world)? {
+        Caller::Application(application) => Ok(application.client_id),
+        Caller::Organization { client_id, connection: None, .. } => Ok(client_id),
+        Caller::Account(..) | Caller::Organization { .. } if !with_token => Err(ApiError::Unauthorized),
+        Caller::Account(connection, _) => Ok(connection.grant.client_id),
+        Caller::Organization { client_id, .. } => Ok(client_id),
+        Caller::ServiceAccount(..) => Err(ApiError::Forbidden),
+    }
+}
+
+/// The participants' calendars. Somebody the application may not ask about is refused, or by the settings never free.
+fn calendars(
+    world: &World,
+    client_id: &str,
+    subs: &[&str],
+    horizon: Option<Interval>,
+) -> ApiResult<BTreeMap<String, MemberCalendar>> {
+    let (known, errors) = known_participants(world, client_id, subs)?;
+    errors.finish()?;
+    let Some(horizon) = horizon else { return Ok(BTreeMap::new()) };
+    Ok(world.member_calendars(client_id, &known, horizon)?)
+}
+
+/// Those of the participants whom the application may ask about, and what to say of the others: nothing where the
+/// settings pass over them.
+pub(super) fn known_participants<'s>(
+    world: &World,
+    client_id: &str,
+    subs: &[&'s str],
+) -> Result<(Vec<&'s str>, FieldErrors), StoreError> {
+    let mut errors = FieldErrors::default();
+    let mut known = Vec::new();
+    for sub in subs {
+        if world.reaches(client_id, sub)? {
+            known.push(*sub);
+        } else if world.settings().unknown_participants == UnknownParticipants::Refuse {
+            let description = format!("{sub} is not known to the application");
+            errors.add("participants.members.sub", "invalid", &description);
+        }
+    }
+    Ok((known, errors))
+}
