@@ -50,6 +50,8 @@ pub mod store;
 pub mod types;
 pub mod webhook;
 
+#[cfg(feature = "api")]
+pub use self::types::{Nullable, Time};
 pub use self::{
     account::Account,
     auth::{
@@ -71,5 +73,3 @@ pub use self::{
     service_account::ServiceAccount,
     store::{FileStore, MemoryStore, TokenStore},
 };
-#[cfg(feature = "api")]
-pub use self::types::{Nullable, Time};

@@ -72,7 +72,7 @@ fn a_change_of_the_description_is_a_difference() {
     let repository = repository();
     generate(repository.path(), false).expect("generated");
     let notes = repository.path().join(NOTES);
-    write(&notes, &read(&notes).replace("The colour.", "The colour, if any."));
+    write(&notes, &read(&notes).replace("The colour.", "The colour or none."));
     let drift = generate(repository.path(), true).expect("checked");
     assert_eq!(drift.changed, ["core/src/api/notes.rs"].map(PathBuf::from));
 }
@@ -139,15 +139,15 @@ fn calls_hang_on_the_handles_that_have_the_authority() {
 fn constants_and_credentials_are_no_arguments() {
     let api = build(&fixture()).expect("accepted");
     let operations = api.operations();
-    let named = |name: &str| *operations.iter().find(|operation| operation.name == name).expect("there");
+    let find = |name: &str| *operations.iter().find(|operation| operation.name == name).expect("there");
     let names = |name: &str| -> Vec<String> {
-        named(name).arguments.iter().map(|argument| argument.field.wire.clone()).collect()
+        find(name).arguments.iter().map(|argument| argument.field.wire.clone()).collect()
     };
     assert_eq!(names("notes.upsert"), ["note_id", "text", "due", "url", "readers", "names", "data"]);
     assert_eq!(names("notes.cancel"), ["note_id"]);
-    assert_eq!(named("notes.cancel").constants, [("cancelled".to_owned(), true.into())]);
-    assert_eq!(named("notes.cancel").success, [202]);
-    assert_eq!(named("notes.cancel").request, None);
+    assert_eq!(find("notes.cancel").constants, [("cancelled".to_owned(), true.into())]);
+    assert_eq!(find("notes.cancel").success, [202]);
+    assert_eq!(find("notes.cancel").request, None);
 }
 
 #[test]

@@ -29,7 +29,10 @@ fn openapi_outside_the_subset_is_refused() {
         ("type: number, minimum: 0", "type: number, exclusiveMinimum: 0"),
         ("[string, 'null'], format: uri", "[string, integer]"),
         ("type: [string, 'null'], format: uri", "type: string, nullable: true"),
-        ("type: object, additionalProperties: {type: string}", "type: object, properties: {en: {type: string}}"),
+        (
+            "type: object, additionalProperties: {type: string}",
+            "type: object, properties: {en: {type: string}}",
+        ),
         ("description: The text.", "example: x, description: The text."),
         ("format: int32", "format: int64"),
         ("type: boolean, const: true", "const: 1"),
@@ -37,7 +40,10 @@ fn openapi_outside_the_subset_is_refused() {
         ("          x-brackets: true\n", ""),
         ("  /v1/notes:\n    get:", "  /v1/notes:\n    put:"),
         ("'422': {$ref", "default: {$ref"),
-        ("        required: true\n        content:\n          application/json:", "        required: true\n        content:\n          text/plain:"),
+        (
+            "        required: true\n        content:\n          application/json:",
+            "        required: true\n        content:\n          text/plain:",
+        ),
     ];
     let said: Vec<String> = changes.iter().map(|(old, new)| refused(NOTES, old, new)).collect();
     insta::assert_snapshot!(said.join("\n"));
@@ -68,6 +74,7 @@ fn what_contradicts_itself_is_refused() {
         ("description: The colour.", "deprecated: false"),
         ("          description: A page of notes.\n", "          description: ''\n"),
         ("      x-stability: beta\n", "      x-stability: beta\n      x-new: 1\n"),
+        ("responses/Invalid'", "responses/Wrong'"),
     ];
     let said: Vec<String> = changes.iter().map(|(old, new)| refused(NOTES, old, new)).collect();
     insta::assert_snapshot!(said.join("\n"));

@@ -23,7 +23,7 @@ const MENDS: &[(&str, &str)] = &[
     ("uniqueItems", "say it in the description"),
     ("title", "use `description`"),
     ("callbacks", "describe callbacks in prose"),
-    ("deprecated", "use `x-stability: legacy`"),
+    ("deprecated", "put it into the schema, or use `x-stability: legacy` for a whole operation"),
 ];
 
 /// The entries of one mapping.

@@ -107,6 +107,7 @@ impl Description {
             }
         }
         check_paths(&root, &found, &mut refusals);
+        check_failures(&root, &areas, &mut refusals);
         refusals.or(Self { shared: root.schemas, areas })
     }
 }
@@ -133,9 +134,26 @@ fn check_paths(root: &Root, found: &BTreeSet<(String, String, Spot)>, refusals: 
     }
 }
 
+/// Sees to it that every failure is one of the root's responses.
+fn check_failures(root: &Root, areas: &[Area], refusals: &mut Refusals) {
+    for failure in areas.iter().flat_map(|area| &area.operations).flat_map(|operation| &operation.failures) {
+        let response = &failure.response;
+        if response.file != ROOT || !root.responses.contains(&response.name) {
+            refusals.add(response.spot.refuse(
+                format!(
+                    "there is no response `{}` in {ROOT} for the status {}",
+                    response.name, failure.status
+                ),
+                format!("use one of {}", root.responses.join(", ")),
+            ));
+        }
+    }
+}
+
 struct Root {
     tags: Vec<(String, (Spot, String))>,
     paths: Vec<(String, String, Spot)>,
+    responses: Vec<String>,
     schemas: Vec<Named>,
 }
 
@@ -167,8 +185,9 @@ impl Root {
                 refusals.add(refusal);
             }
         }
+        let responses = components.entries("responses")?.into_iter().map(|(key, _)| key.text).collect();
         let schemas = read_schemas(&mut components, &mut refusals)?;
-        refusals.or(Self { tags, paths, schemas })
+        refusals.or(Self { tags, paths, responses, schemas })
     }
 }
 

@@ -227,14 +227,11 @@ fn check_security(map: &mut Mapping, authorities: &[Authority]) -> Result<(), Re
             }
         }
     }
-    let expected: Vec<&str> = AUTHORITIES
-        .iter()
-        .filter(|(_, authority)| *authority != Authority::ClientCredentials)
-        .filter_map(|(name, authority)| {
-            authorities.iter().position(|own| own == authority).map(|at| (at, *name))
-        })
-        .collect::<std::collections::BTreeMap<_, _>>()
-        .into_values()
+    // Credentials in the body are no scheme.
+    let in_header = authorities.iter().filter(|authority| **authority != Authority::ClientCredentials);
+    let expected: Vec<&str> = in_header
+        .filter_map(|authority| AUTHORITIES.iter().find(|(_, own)| own == authority))
+        .map(|(name, _)| *name)
         .collect();
     if names == expected {
         return Ok(());

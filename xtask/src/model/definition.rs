@@ -287,15 +287,15 @@ impl Definitions {
             return Err(other.spot.refuse(what, "rename the schema"));
         }
         fields.sort_by_key(|field| !field.required);
-        let example: Map<String, Json> = fields
-            .iter()
-            .filter_map(|field| {
-                let inherited =
-                    || field.ty.named().and_then(|name| self.0.get(name)?.definition.examples.first());
-                let example = field.example.as_ref().or_else(inherited)?;
-                (field.required || field.example.is_some()).then(|| (field.wire.clone(), example.clone()))
-            })
-            .collect();
+        let mut example = Map::new();
+        for field in &fields {
+            if let Some(value) = self.example(field).filter(|_| field.required || field.example.is_some()) {
+                example.insert(field.wire.clone(), value);
+            } else if field.required {
+                let what = format!("the required parameter `{}` has no example", field.wire);
+                return Err(operation.spot.refuse(what, "add one to `examples` of its schema"));
+            }
+        }
         let definition = Definition {
             name: name.clone(),
             description: format!("The arguments of `{}`.", operation.name),
@@ -310,6 +310,18 @@ impl Definitions {
         };
         let entry = Entry { file: file.to_owned(), order: 0, spot: operation.spot.clone(), definition };
         Ok(&self.0.entry(name).or_insert(entry).definition)
+    }
+
+    /// A value for a field: its own example, or one of its type.
+    fn example(&self, field: &Field) -> Option<Json> {
+        let of_type = || {
+            let definition = self.get(field.ty.as_name()?)?;
+            match &definition.shape {
+                Shape::OpenEnum { values } => values.first().map(|value| Json::from(value.as_str())),
+                _ => definition.examples.first().cloned(),
+            }
+        };
+        field.example.clone().or_else(of_type)
     }
 
     /// Notes that a type is a page, and where its items are.

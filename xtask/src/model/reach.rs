@@ -46,12 +46,14 @@ pub(super) fn mark(areas: &[Area], mut all: BTreeMap<String, Entry>, refusals: &
         }
         for part in inside {
             let Some(part) = all.get(part) else { continue };
+            // The core adds the constants of requests; elsewhere one text is what tells an object from others.
             if let Shape::Object { constants, .. } = &part.definition.shape
-                && !constants.is_empty()
+                && (constants.len() > 1
+                    || constants.iter().any(|(_, value)| !value.is_string() || part.definition.request))
             {
                 refusals.add(part.spot.refuse(
-                    format!("`{}` has a constant and is inside `{name}`", part.definition.name),
-                    "constants belong to requests; use an open enum here",
+                    format!("`{}` has constants and is inside `{name}`", part.definition.name),
+                    "keep one `const` of type string, and don't use it as a request as well",
                 ));
             }
         }

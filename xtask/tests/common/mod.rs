@@ -5,20 +5,20 @@ use std::path::Path;
 use xtask::description::{self, Description, Files};
 use xtask::model::Api;
 
-pub const NOTES: &str = "api/areas/notes.yaml";
+pub(crate) const NOTES: &str = "api/areas/notes.yaml";
 
 /// The files of the fixture.
-pub fn fixture() -> Files {
+pub(crate) fn fixture() -> Files {
     description::load(&folder()).expect("the fixture is readable")
 }
 
 /// The folder of the fixture.
-pub fn folder() -> std::path::PathBuf {
+pub(crate) fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture")
 }
 
 /// The model of a description, or why it is refused.
-pub fn build(files: &Files) -> Result<Api, String> {
+pub(crate) fn build(files: &Files) -> Result<Api, String> {
     let description = Description::read(files).map_err(|refusals| refusals.to_string())?;
     Api::build(&description).map_err(|refusals| refusals.to_string())
 }

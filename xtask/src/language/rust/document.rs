@@ -116,3 +116,40 @@ fn lower_first(text: &str) -> String {
         _ => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_wrapped_and_keeps_its_paragraphs() {
+        let text = format!("{}\n\nEnd.", "word ".repeat(30));
+        let comment = comment(&text, "///", 4);
+        assert!(comment.lines().all(|line| line.starts_with("///") && line.len() + 4 <= WIDTH), "{comment}");
+        assert!(comment.ends_with("word\n///\n/// End."), "{comment}");
+    }
+
+    #[test]
+    fn code_is_never_broken_nor_are_lists() {
+        let spaced = format!("{} `{{{{ cronofy.join url }}}}` end", "x".repeat(96));
+        assert!(comment(&spaced, "///", 0).contains("\n/// `{{ cronofy.join url }}`"));
+        let list = "- one\n- two";
+        assert_eq!(comment(list, "///", 0), "/// - one\n/// - two");
+        let code = "```\nlet a = 1;\n\nlet b = 2;\n```\n\nText.";
+        assert_eq!(comment(code, "///", 0).replace("/// ", "").replace("///", ""), code);
+    }
+
+    #[test]
+    fn no_line_begins_like_a_list_or_a_heading_by_accident() {
+        let text = format!("{} # 1. - * end", "x".repeat(105));
+        assert!(comment(&text, "///", 0).lines().skip(1).all(|line| !line.starts_with("/// #")), "{text}");
+    }
+
+    #[test]
+    fn a_sentence_goes_on_in_lower_case_unless_it_begins_with_a_name() {
+        assert_eq!(lower_first("It only reads."), "it only reads.");
+        assert_eq!(lower_first("A booking."), "a booking.");
+        assert_eq!(lower_first("URLs differ."), "URLs differ.");
+        assert_eq!(lower_first("`x` is set."), "`x` is set.");
+    }
+}

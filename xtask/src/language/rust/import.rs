@@ -115,3 +115,19 @@ fn mentioned(body: &str) -> BTreeSet<&str> {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_code_mentions_is_imported_and_nothing_else() {
+        let body = "/// A Value in a comment.\npub struct A { b: Map<String, Shared>, c: types::D, e: Own }\nimpl Account {\n";
+        let types = [("Shared", "shared"), ("Own", "notes"), ("Unused", "shared")];
+        let types = types.into_iter().map(|(name, home)| (name.to_owned(), home));
+        assert_eq!(
+            imports(body, "notes", types),
+            "use serde_json::Map;\n\nuse crate::{Account, types};\nuse super::shared::Shared;"
+        );
+    }
+}

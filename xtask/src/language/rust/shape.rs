@@ -49,7 +49,7 @@ pub(super) fn of_definition(definition: &Definition) -> String {
             };
             let constants = constants
                 .iter()
-                .map(|(wire, value)| field(wire, false, &of_type(&Type::Constant { value: value.clone() })));
+                .map(|(wire, value)| field(wire, true, &of_type(&Type::Constant { value: value.clone() })));
             let fields = fields.iter().map(|own| field(&own.wire, own.required, &of_type(&own.ty)));
             let fields: Vec<_> = constants.chain(fields).collect();
             format!("Shape::Object {{ fields: &[{}], closed: {closed} }}", fields.join(", "))

@@ -239,10 +239,13 @@ pub fn derives(definition: &Definition) -> String {
 }
 
 /// Whether a struct has a field for what it doesn't name: replies do, so that what Cronofy adds is there before we know
-/// it. Those with a secret don't: what they gain may be one as well, and `Debug` shows the field.
+/// it. Those with a secret don't: what they gain may be one as well, and `Debug` shows the field. Neither do those with a
+/// constant, which would be taken for an unknown field.
 pub fn holds_extra(definition: &Definition) -> bool {
     match &definition.shape {
-        Shape::Object { kept, .. } => *kept || definition.received && !definition.secret,
+        Shape::Object { kept, constants, .. } => {
+            *kept || definition.received && !definition.secret && constants.is_empty()
+        }
         _ => false,
     }
 }
@@ -273,4 +276,49 @@ pub fn path(steps: &[Step]) -> String {
         optional |= step.optional;
     }
     if optional { format!("{expression}.unwrap_or_default()") } else { expression }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_words_get_a_mark_and_others_stay() {
+        assert_eq!(name("type"), "type_");
+        assert_eq!(name("match"), "match_");
+        assert_eq!(name("summary"), "summary");
+    }
+
+    #[test]
+    fn values_become_variants_that_rust_accepts() {
+        assert_eq!(variant("needs_action"), "NeedsAction");
+        assert_eq!(variant("30_days"), "V30Days");
+        assert_eq!(constant("events.read_page"), "EVENTS_READ_PAGE");
+    }
+
+    #[test]
+    fn a_name_that_the_crate_uses_for_something_else_is_changed() {
+        assert_eq!(type_name("Pages"), "PagePosition");
+        assert_eq!(type_name("EventsPage"), "EventsPage");
+    }
+
+    #[test]
+    fn a_long_text_is_broken_at_blanks_and_means_the_same() {
+        let text = "word ".repeat(40);
+        let literal = literal(&text);
+        assert!(literal.lines().all(|line| line.len() <= 81), "{literal}");
+        assert_eq!(literal.replace("\\\n", ""), format!("{text:?}"));
+    }
+
+    #[test]
+    fn items_are_taken_from_any_depth() {
+        let step = |name: &str, optional| Step { name: name.to_owned(), optional };
+        assert_eq!(path(&[step("events", false)]), "self.events");
+        assert_eq!(path(&[step("events", true)]), "self.events.unwrap_or_default()");
+        assert_eq!(path(&[step("a", false), step("b", false)]), "self.a.b");
+        assert_eq!(
+            path(&[step("a", true), step("b", false), step("c", true)]),
+            "self.a.map(|inner| inner.b).and_then(|inner| inner.c).unwrap_or_default()"
+        );
+    }
 }
