@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
+#[cfg(feature = "api")]
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -393,6 +394,7 @@ fn repeat(operation: &Operation, arguments: &Map<String, Value>) -> Repeat {
     if entries.is_some_and(|entries| entries.iter().all(known)) { Repeat::Safe } else { Repeat::Never }
 }
 
+#[cfg(feature = "api")]
 pub(crate) fn to_arguments(arguments: &impl Serialize) -> Result<Map<String, Value>> {
     match serde_json::to_value(arguments) {
         Ok(Value::Object(arguments)) => Ok(arguments),

@@ -25,7 +25,7 @@ const RESERVED: [&str; 5] = ["iss", "iat", "exp", "aud", "jti"];
 /// let tokens = EmbedTokens::new("EMB_public", "ESK_secret")?;
 /// let mut claims = serde_json::Map::new();
 /// claims.insert("sub".into(), "user-7".into());
-/// let token = tokens.sign(claims, orgconnect::SystemClock)?;
+/// let token = tokens.sign(claims, &orgconnect::SystemClock)?;
 /// assert_eq!(token.expose().split('.').count(), 3);
 /// # Ok(()) }
 /// ```
@@ -69,7 +69,7 @@ impl EmbedTokens {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), naming the claim, if it is one of those.
-    pub fn sign(&self, claims: Map<String, Value>, clock: impl crate::Clock) -> Result<Secret> {
+    pub fn sign(&self, claims: Map<String, Value>, clock: &dyn crate::Clock) -> Result<Secret> {
         self.sign_at(claims, clock.now(), &random::token())
     }
 
@@ -128,7 +128,7 @@ mod tests {
         let tokens = EmbedTokens::new("EMB_public", "ESK_secret").unwrap();
         for name in RESERVED {
             let claims = Map::from_iter([(name.to_owned(), Value::from("x"))]);
-            assert!(tokens.sign(claims, crate::SystemClock).unwrap_err().fields().contains_key(name));
+            assert!(tokens.sign(claims, &crate::SystemClock).unwrap_err().fields().contains_key(name));
         }
         assert!(EmbedTokens::new("ESK_secret", "EMB_public").is_err());
         assert!(tokens.clone().lifetime(Duration::from_hours(25)).is_err());

@@ -25,9 +25,15 @@
 //! All of it is async and runs on tokio. Errors are one type, [`Error`], whose [`kind`](Error::kind) says what to do.
 #![forbid(unsafe_code)]
 
+/// The examples of the README, kept true.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod account;
 pub mod api;
 mod auth;
+mod batch;
 mod caller;
 mod client;
 mod clock;
@@ -40,6 +46,7 @@ mod http;
 mod ids;
 pub mod operation;
 mod organization;
+#[cfg(feature = "api")]
 pub mod paging;
 mod random;
 mod secret;
@@ -59,6 +66,7 @@ pub use self::{
         callback::Callback,
         token::{ConnectionKind, ConnectionState},
     },
+    batch::Batch,
     caller::{CallOptions, find_operation, operations},
     client::{Client, ClientBuilder},
     clock::{Clock, ManualClock, SystemClock},

@@ -162,8 +162,9 @@ impl AuthorizationRequest {
     }
 }
 
-/// An authorization that waits for its callback. Send the owner to [`url`](Self::url), and keep
-/// [`serialize`](Self::serialize) in the owner's session until the callback arrives.
+/// An authorization that waits for its callback. Send the owner to [`url`](Self::url), and keep what
+/// [`Client::serialize_pending`](crate::Client::serialize_pending) makes of it in the owner's session until the callback
+/// arrives.
 #[derive(Clone)]
 pub struct PendingAuthorization {
     pub(crate) url: Url,
