@@ -52,8 +52,9 @@ bench: ## Measure what a call costs beside bare reqwest
 	@tools/setup compiler
 	@$(CARGO) bench --locked --package orgconnect
 
-docs: ## Build the documentation of the Rust crates
+docs: ## Build the documentation of the Rust crates, and a page of the API's description
 	@$(CARGO) doc --locked --no-deps --workspace
+	@npx --yes @redocly/cli@2 build-docs api/openapi.yaml --output target/doc/cronofy-api.html
 
 setup: ## Install what all suites need
 	@tools/setup compiler browser clients

@@ -10,7 +10,7 @@ Exit codes:
   1  something of this machine       6  try again later: network, timeout, rate, server
   2  the command line is wrong       7  Cronofy refuses: permission, plan, locked
   3  the configuration is wrong      8  the token store
-  4  authorize (again)               9  the demo did not do what it says
+  4  authorize (again)               9  the demo did not do what it says (130: interrupted)
 
 Begin with `orgconnect demo`, or with `orgconnect sandbox` in one terminal and `orgconnect login` in another.";
 
@@ -80,7 +80,8 @@ pub(crate) enum Command {
     /// Call any operation of Cronofy's API
     #[command(
         after_help = "Arguments are key=value; the operation says which are numbers, lists or times. key:=JSON gives JSON as it is,\n\
-        key=@FILE the content of a file, a.b=value a field of an object, and a key given twice makes a list.\n\n\
+        key=@FILE the content of a file (@- of standard input), a.b=value a field of an object, a.0.b=value of an item in a list,\n\
+        and a key given twice makes a list.\n\n\
         Examples:\n  orgconnect call --list\n  orgconnect call events.upsert --describe\n  \
         orgconnect call calendars.list --as doc@example.com\n  \
         orgconnect call events.read tzid=Europe/London include_managed=true --all --as doc@example.com\n  \
@@ -192,11 +193,20 @@ pub(crate) struct Call {
     /// List all operations
     #[arg(long)]
     pub(crate) list: bool,
+    /// Print the tokens and secrets that the reply holds; without this they are left out
+    #[arg(long)]
+    pub(crate) reveal: bool,
+    /// Read the Admin API key, for operations that take one, from this file. Or set `CRONOFY_ADMIN_API_KEY`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
     /// Show what is known of the tokens, without the tokens
+    #[command(
+        after_help = "Examples:\n  orgconnect token show\n  orgconnect token show --connection clinic --reveal"
+    )]
     Show {
         #[command(flatten)]
         which: Which,
@@ -205,8 +215,12 @@ pub(crate) enum Token {
         reveal: bool,
     },
     /// Refresh the access token now
+    #[command(
+        after_help = "It is refreshed by itself when it is due.\n\nExample:\n  orgconnect token refresh"
+    )]
     Refresh(Which),
     /// Revoke the grant at Cronofy, and erase its tokens
+    #[command(after_help = "Example:\n  orgconnect token revoke --connection clinic")]
     Revoke(Which),
 }
 
@@ -220,7 +234,9 @@ pub(crate) struct Which {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Webhook {
     /// Check the signature of a notification over its raw body
-    #[command(after_help = "Example:\n  orgconnect webhook verify --signature \"$HEADER\" body.json")]
+    #[command(
+        after_help = "Examples:\n  orgconnect webhook verify --signature \"$HEADER\" body.json\n  orgconnect webhook verify --signature \"$HEADER\" --secret-env OLD_SECRET --secret-env NEW_SECRET < body.json"
+    )]
     Verify {
         /// The value of the header Cronofy-HMAC-SHA256
         #[arg(long)]
@@ -228,6 +244,9 @@ pub(crate) enum Webhook {
         /// Accept what the secret in this file has signed, too; repeatable [default: the client secret alone]
         #[arg(long, value_name = "FILE")]
         secret_file: Vec<PathBuf>,
+        /// Accept what the secret in this variable has signed, too; repeatable
+        #[arg(long, value_name = "NAME")]
+        secret_env: Vec<String>,
         /// The raw body, as it was received; `-` for standard input
         #[arg(default_value = "-")]
         body: PathBuf,

@@ -1,14 +1,20 @@
 //! What every command works with: the settings, and what is made of them when it is needed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use orgconnect::{Account, Client, Connection, ConnectionKind, FileStore, Organization};
+use orgconnect::{
+    Account, Client, Connection, ConnectionKind, ConnectionState, ConnectionSummary, FileStore, Organization,
+};
 
 use crate::{
     cli::{Acting, Global},
     failure::{Failure, Result},
     output::Output,
 };
+
+const CLIENT_SECRET: &str = "CRONOFY_CLIENT_SECRET";
+/// How many connections are read from the store at once.
+const PAGE: usize = 100;
 
 pub(crate) struct Context {
     pub(crate) global: Global,
@@ -24,18 +30,30 @@ pub(crate) enum Caller {
 }
 
 impl Context {
+    /// An option whose variable is set to nothing is not set.
     pub(crate) fn new(global: Global, output: Output) -> Self {
+        let text = |option: Option<String>| option.filter(|value| !value.is_empty());
+        let path = |option: Option<PathBuf>| option.filter(|value| !value.as_os_str().is_empty());
+        let global = Global {
+            client_id: text(global.client_id),
+            client_secret_file: path(global.client_secret_file),
+            data_center: text(global.data_center),
+            base_url: text(global.base_url),
+            store: path(global.store),
+            json: global.json,
+        };
         Self { global, output }
+    }
+
+    pub(crate) fn has_client_secret(&self) -> bool {
+        self.global.client_secret_file.is_some() || secret_of(CLIENT_SECRET).is_some()
     }
 
     pub(crate) fn client_secret(&self) -> Result<String> {
         if let Some(path) = &self.global.client_secret_file {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::machine(format_args!("--client-secret-file {}", path.display()), error)
-            })?;
-            return Ok(text.trim().to_owned());
+            return secret_in("--client-secret-file", path);
         }
-        std::env::var("CRONOFY_CLIENT_SECRET").map_err(|_| {
+        secret_of(CLIENT_SECRET).ok_or_else(|| {
             Failure::usage("set CRONOFY_CLIENT_SECRET, or name a file with --client-secret-file; `orgconnect sandbox` prints one to try")
         })
     }
@@ -76,11 +94,18 @@ impl Context {
         if let Some(id) = id {
             return Ok(client.connection(id)?);
         }
-        let found = client.connections(None, 20).await?;
-        match found.as_slice() {
-            [only] => Ok(client.connection(&only.id)?),
-            [] => Err(Failure::usage("nothing is connected yet; run `orgconnect login` first")),
-            several => {
+        let found = all_connections(client).await?;
+        let usable = found.iter().filter(|summary| summary.state == ConnectionState::Active);
+        let usable: Vec<&ConnectionSummary> = usable.collect();
+        match (usable.as_slice(), found.as_slice()) {
+            ([only], _) => Ok(client.connection(&only.id)?),
+            // Whatever ended it is said when it is used.
+            ([], [only]) => Ok(client.connection(&only.id)?),
+            ([], []) => Err(Failure::usage("nothing is connected yet; run `orgconnect login` first")),
+            ([], _) => Err(Failure::usage(
+                "no connection is in use any more; run `orgconnect login`, or see `orgconnect connections`",
+            )),
+            (several, _) => {
                 let ids: Vec<&str> = several.iter().map(|summary| summary.id.as_str()).collect();
                 Err(Failure::usage(format!(
                     "there are several connections; choose one with --connection: {}",
@@ -136,4 +161,30 @@ impl Caller {
             Self::ServiceAccount(account) => account.follow(operation, next_page).await?,
         })
     }
+}
+
+/// Every connection of the application that the store holds, those that have ended too.
+pub(crate) async fn all_connections(client: &Client) -> Result<Vec<ConnectionSummary>> {
+    let mut all = Vec::new();
+    loop {
+        let after = all.last().map(|summary: &ConnectionSummary| summary.id.clone());
+        let page = client.connections(after.as_ref(), PAGE).await?;
+        let full = page.len() == PAGE;
+        all.extend(page);
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+
+/// A secret from the environment, if there is one.
+pub(crate) fn secret_of(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
+}
+
+/// A secret from a file that holds nothing else.
+pub(crate) fn secret_in(option: &str, path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::machine(format_args!("{option} {}", path.display()), error))?;
+    Ok(text.trim().to_owned())
 }

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Machine(String),
     /// A step of the demo was not as it says.
     Demo(String),
+    /// Ctrl-C.
+    Interrupted,
 }
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -34,6 +36,8 @@ impl Failure {
             Self::Machine(_) => 1,
             Self::Usage(_) => 2,
             Self::Demo(_) => 9,
+            // What a shell reports for a program that was ended by Ctrl-C.
+            Self::Interrupted => 130,
             Self::Sdk(error) => match error.kind() {
                 ErrorKind::Config => 3,
                 ErrorKind::Authorization => 4,
@@ -46,23 +50,26 @@ impl Failure {
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let Self::Sdk(error) = self else {
-            let kind = match self {
-                Self::Usage(_) => "usage",
-                Self::Demo(_) => "demo",
-                _ => "machine",
-            };
-            return json!({"error": {"kind": kind, "message": self.to_string()}});
+        let kind = match self {
+            Self::Sdk(error) => error.kind().as_str(),
+            Self::Usage(_) => "usage",
+            Self::Machine(_) => "machine",
+            Self::Demo(_) => "demo",
+            Self::Interrupted => "interrupted",
+        };
+        let error = match self {
+            Self::Sdk(error) => Some(error),
+            _ => None,
         };
         json!({"error": {
-            "kind": error.kind().as_str(),
-            "message": error.message(),
-            "code": error.code(),
-            "status": error.status(),
-            "fields": error.fields(),
-            "retry_after": error.retry_after().map(|wait| wait.as_secs_f64()),
-            "request_id": error.request_id(),
-            "needs_reauthorization": error.needs_reauthorization(),
+            "kind": kind,
+            "message": self.to_string(),
+            "code": error.and_then(Error::code),
+            "status": error.and_then(Error::status),
+            "fields": error.map(Error::fields).cloned().unwrap_or_default(),
+            "retry_after": error.and_then(Error::retry_after).map(|wait| wait.as_secs_f64()),
+            "request_id": error.and_then(Error::request_id),
+            "needs_reauthorization": error.is_some_and(Error::needs_reauthorization),
         }})
     }
 }
@@ -72,6 +79,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Sdk(error) => error.fmt(f),
             Self::Usage(message) | Self::Machine(message) | Self::Demo(message) => f.write_str(message),
+            Self::Interrupted => f.write_str("interrupted"),
         }
     }
 }

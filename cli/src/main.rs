@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod demo;
 mod failure;
+mod interrupt;
 mod loopback;
 mod output;
 mod values;
@@ -16,10 +17,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{cli::Cli, context::Context, output::Output};
+use crate::{cli::Cli, context::Context, failure::Failure, output::Output};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => return refused(&refusal),
+    };
     let output = Output::new(cli.global.json);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -36,4 +40,16 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// Prints what is wrong with the command line, or the help that was asked for.
+fn refused(refusal: &clap::Error) -> ExitCode {
+    let for_programs = std::env::args_os().any(|argument| argument == "--json");
+    if !refusal.use_stderr() || !for_programs {
+        refusal.exit();
+    }
+    let said = refusal.render().to_string();
+    let failure = Failure::usage(said.trim_start_matches("error: ").trim());
+    Output::new(true).failure(&failure);
+    ExitCode::from(failure.exit_code())
 }

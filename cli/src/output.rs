@@ -11,12 +11,17 @@ use crate::failure::Failure;
 pub(crate) struct Output {
     json: bool,
     colour: bool,
+    colour_errors: bool,
 }
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { json, colour: !plain && !json && std::io::stdout().is_terminal() }
+        let plain = json || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            json,
+            colour: !plain && std::io::stdout().is_terminal(),
+            colour_errors: !plain && std::io::stderr().is_terminal(),
+        }
     }
 
     pub(crate) fn is_json(self) -> bool {
@@ -44,7 +49,7 @@ impl Output {
         if self.json {
             eprintln!("{}", failure.to_json());
         } else {
-            let (before, after) = if self.colour { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
+            let (before, after) = if self.colour_errors { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
             eprintln!("{before}orgconnect: {failure}{after}");
         }
     }

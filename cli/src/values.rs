@@ -27,6 +27,8 @@ fn read_one(operation: &Operation, word: &str) -> Result<(Vec<String>, Value)> {
         return Err(Failure::usage(format!("{word}: the key is empty")));
     }
     let text = match text.strip_prefix('@') {
+        Some("-") => std::io::read_to_string(std::io::stdin())
+            .map_err(|error| Failure::machine(format_args!("{key}=@-"), error))?,
         Some(file) => std::fs::read_to_string(file)
             .map_err(|error| Failure::machine(format_args!("{key}=@{file}"), error))?,
         None => text.to_owned(),
@@ -55,6 +57,7 @@ fn field_of(shape: &'static Shape, name: &str) -> Option<&'static Shape> {
         Shape::Object { fields, .. } => {
             fields.iter().find(|field| field.name == name).map(|field| field.shape)
         }
+        Shape::List { item, .. } if name.parse::<usize>().is_ok() => Some(item),
         Shape::Nullable(shape) => field_of(shape, name),
         Shape::OneOf(shapes) => shapes.iter().find_map(|shape| field_of(shape, name)),
         _ => None,
@@ -83,23 +86,45 @@ fn convert(shape: &Shape, text: &str) -> Value {
     }
 }
 
+/// Puts a value where the path leads, making the objects and lists on the way.
 fn insert(object: &mut Map<String, Value>, path: &[String], value: Value) -> Result<(), ()> {
     let Some((first, rest)) = path.split_first() else { return Err(()) };
-    if !rest.is_empty() {
-        let inner = object.entry(first.clone()).or_insert_with(|| Value::Object(Map::new()));
-        return insert(inner.as_object_mut().ok_or(())?, rest, value);
+    place(object.entry(first.clone()).or_insert(Value::Null), rest, value)
+}
+
+fn place(slot: &mut Value, path: &[String], value: Value) -> Result<(), ()> {
+    if slot.is_null()
+        && let Some(empty) = object_or_list(path)
+    {
+        *slot = empty;
     }
-    match (object.get_mut(first), value) {
-        (None, value) => {
-            object.insert(first.clone(), value);
-            Ok(())
+    let Some((first, rest)) = path.split_first() else {
+        match (slot, value) {
+            (slot @ Value::Null, value) => *slot = value,
+            (Value::Array(items), Value::Array(more)) => items.extend(more),
+            _ => return Err(()),
         }
-        (Some(Value::Array(items)), Value::Array(more)) => {
-            items.extend(more);
-            Ok(())
+        return Ok(());
+    };
+    let inner = match slot {
+        Value::Object(fields) => fields.entry(first.clone()).or_insert(Value::Null),
+        Value::Array(items) => {
+            let index: usize = first.parse().map_err(|_| ())?;
+            if index == items.len() {
+                items.push(Value::Null);
+            }
+            items.get_mut(index).ok_or(())?
         }
-        (Some(_), _) => Err(()),
-    }
+        _ => return Err(()),
+    };
+    place(inner, rest, value)
+}
+
+/// What the next step of a path leads into: a list if it is a number, an object if it is a name.
+fn object_or_list(path: &[String]) -> Option<Value> {
+    let next = path.first()?;
+    let is_index = next.parse::<usize>().is_ok();
+    Some(if is_index { Value::Array(Vec::new()) } else { Value::Object(Map::new()) })
 }
 
 #[cfg(test)]
@@ -132,6 +157,24 @@ mod tests {
         let expected =
             json!({"location": {"description": "Room 4"}, "reminders": [{"minutes": 5}], "summary": "a=b"});
         assert_eq!(read.unwrap(), expected);
+    }
+
+    #[test]
+    fn a_number_in_a_key_is_the_place_in_a_list() {
+        let words = [
+            "participants.0.required=all",
+            "participants.0.members.0.sub=acc_1",
+            "participants.0.members.1.sub=acc_2",
+            "required_duration.minutes=30",
+        ];
+        let expected = json!({
+            "participants": [{"required": "all", "members": [{"sub": "acc_1"}, {"sub": "acc_2"}]}],
+            "required_duration": {"minutes": 30},
+        });
+        assert_eq!(of("availability.query", &words).unwrap(), expected);
+        for words in [["participants.1.required=all", ""], ["participants.0=x", "participants.a=y"]] {
+            assert!(of("availability.query", &words).is_err(), "{words:?}");
+        }
     }
 
     #[test]

@@ -1,124 +1,16 @@
 //! The real binary against a real sandbox: every command, its exit codes, its JSON, and no secret in any of it.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod common;
+
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
-    process::{Child, Command, Output, Stdio},
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
 };
 
-use orgconnect_sandbox::{Application, NewApplication, Sandbox};
 use serde_json::Value;
-use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_orgconnect");
-
-struct Terminal {
-    sandbox: Sandbox,
-    application: Application,
-    home: TempDir,
-}
-
-impl Terminal {
-    async fn open() -> Self {
-        let sandbox = Sandbox::builder().start().await.unwrap();
-        let new = NewApplication { name: "CLI".into(), ..NewApplication::default() };
-        let application = sandbox.control().create_application(new);
-        Self { sandbox, application, home: tempfile::tempdir().unwrap() }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
-        command
-            .args(arguments)
-            .env_clear()
-            .env("XDG_DATA_HOME", self.home.path())
-            .env("CRONOFY_CLIENT_ID", &self.application.client_id)
-            .env("CRONOFY_CLIENT_SECRET", self.application.client_secret.as_str())
-            .env("ORGCONNECT_BASE_URL", self.sandbox.url())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let output = self.command(arguments).output().unwrap();
-        for secret in self.secrets() {
-            assert!(
-                !text(&output.stdout).contains(&secret) && !text(&output.stderr).contains(&secret),
-                "{arguments:?}"
-            );
-        }
-        output
-    }
-
-    /// Everything secret that has crossed the wire so far.
-    fn secrets(&self) -> Vec<String> {
-        let requests = self.sandbox.control().requests();
-        let bearers = requests.iter().filter_map(|request| request.header("authorization"));
-        let bearers = bearers.map(|value| value.trim_start_matches("Bearer ").to_owned());
-        bearers.chain([self.application.client_secret.to_string()]).collect()
-    }
-
-    /// What a command prints, which must succeed.
-    fn good(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
-        text(&output.stdout)
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let printed = self.good(&[arguments, &["--json"]].concat());
-        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
-    }
-
-    /// The exit code and what is said on stderr.
-    fn bad(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.run(arguments);
-        assert!(text(&output.stdout).is_empty(), "{}", text(&output.stdout));
-        (output.status.code().unwrap(), text(&output.stderr))
-    }
-
-    /// Runs a command that waits for the browser, and is the browser.
-    fn approve(&self, arguments: &[&str], approver: &str) -> Output {
-        let mut child = self.command(arguments).spawn().unwrap();
-        let callback = match approver {
-            "" => self.sandbox.control().deny(&asked(&mut child)).unwrap(),
-            email => self.sandbox.control().approve(&asked(&mut child), email).unwrap(),
-        };
-        let first = get(&callback.replace("/callback?", "/favicon.ico?"));
-        assert!(first.starts_with("HTTP/1.1 404"), "{first}");
-        assert!(get(&callback).starts_with("HTTP/1.1 200"));
-        child.wait_with_output().unwrap()
-    }
-
-    fn login(&self) {
-        let output = self.approve(&["login", "--no-browser", "--connection", "clinic"], "owner@example.com");
-        assert!(output.status.success(), "{}", text(&output.stderr));
-    }
-}
-
-/// The authorization URL that a command prints.
-fn asked(child: &mut Child) -> String {
-    let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
-    lines
-        .find_map(|line| line.unwrap().trim().strip_prefix("http").map(|rest| format!("http{rest}")))
-        .unwrap()
-}
-
-fn get(url: &str) -> String {
-    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut socket = TcpStream::connect(host).unwrap();
-    write!(socket, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
-    let mut reply = String::new();
-    socket.read_to_string(&mut reply).unwrap();
-    reply
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use common::{BINARY, Terminal, get, text};
 
 #[tokio::test]
 async fn the_demo_runs_every_step_in_a_sandbox_of_its_own() {

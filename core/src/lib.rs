@@ -57,6 +57,8 @@ pub mod store;
 pub mod types;
 pub mod webhook;
 
+#[cfg(feature = "sqlite")]
+pub use self::store::SqliteStore;
 #[cfg(feature = "api")]
 pub use self::types::{Nullable, Time};
 pub use self::{

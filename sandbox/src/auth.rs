@@ -50,7 +50,6 @@ pub(crate) struct ActingOrganization {
     /// Whether it called with its access token, and not as its Internal Application.
     pub(crate) by_token: bool,
     /// The member it acts for, where the call named one.
-    #[allow(dead_code)] // for the scheduling areas
     pub(crate) impersonated: Option<Account>,
 }
 
@@ -158,7 +157,6 @@ impl Call {
     }
 
     /// The service account that calls, where it was granted a scope.
-    #[allow(dead_code)] // for the Enterprise Connect areas
     pub(crate) fn service_account(
         &self,
         world: &World,
@@ -184,7 +182,7 @@ impl Call {
         params.finish()?;
         let known = id.map_or(Ok(None), |id| world.store.get::<Application>(&id))?;
         let application = known
-            .filter(|known| secret.is_some_and(|secret| known.client_secret == secret))
+            .filter(|known| secret.is_some_and(|secret| known.is_proven_by(&secret)))
             .ok_or(ApiError::Unauthorized)?;
         self.admit(world, &application.client_id, None)?;
         Ok(application)
@@ -208,7 +206,7 @@ impl Call {
             self.admit(world, &connection.grant.client_id, Some(&connection))?;
             return self.token_caller(world, connection);
         }
-        let application = world.store.find::<Application>(token)?.ok_or(ApiError::Unauthorized)?;
+        let application = world.application_by_secret(token)?.ok_or(ApiError::Unauthorized)?;
         self.admit(world, &application.client_id, None)?;
         match application.internal_to.clone() {
             Some(organization_id) => Ok(Caller::Organization {

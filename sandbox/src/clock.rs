@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 /// Tells the sandbox's time. It starts as real time.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     setting: Mutex<Setting>,
+    /// Rings when something may have become due: the clock was set, or there is something new to post.
+    pub(crate) alarm: Notify,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -47,16 +50,19 @@ impl Clock {
             Some(frozen) => *frozen = shift(*frozen, by),
             None => setting.offset = setting.offset.saturating_add(by),
         }
+        self.alarm.notify_one();
     }
 
     /// Sets the distance to real time and lets the clock run.
     pub(crate) fn set_offset(&self, offset: SignedDuration) {
         *lock(&self.setting) = Setting { offset, frozen: None };
+        self.alarm.notify_one();
     }
 
     /// Stops the clock at an instant, or lets it run again.
     pub(crate) fn freeze(&self, at: Option<Timestamp>) {
         lock(&self.setting).frozen = at;
+        self.alarm.notify_one();
     }
 
     pub(crate) fn status(&self) -> ClockStatus {

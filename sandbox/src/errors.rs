@@ -164,6 +164,10 @@ impl FieldErrors {
         Self { fields: fields.collect() }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// Ok where no field is wrong.
     pub(crate) fn finish(self) -> ApiResult<()> {
         if self.fields.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self)) }

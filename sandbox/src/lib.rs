@@ -50,6 +50,7 @@ mod guard;
 mod icalendar;
 mod limits;
 mod oauth;
+mod outbox;
 mod pages;
 mod paging;
 mod params;
@@ -63,6 +64,8 @@ mod world;
 
 pub use clock::ClockStatus;
 pub use control::Control;
+pub use control::owners::OwnEvent;
+pub use control::provisioning::RoomDetails;
 pub use counters::Counters;
 pub use errors::SandboxError;
 pub use faults::{Fault, FaultBody, FaultStatus};
@@ -70,11 +73,15 @@ pub use jiff::{SignedDuration, Timestamp};
 pub use recorder::RecordedRequest;
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use settings::{
-    ExpiresIn, Impersonation, MissingDeletes, PermissionLevel, RateLimit, RefreshMode, RemovedRecipients,
+    AttachmentVerdict, ExpiresIn, Impersonation, MissingDeletes, PermissionLevel, RateLimit, RefreshMode, RemovedRecipients,
     RepeatedCreate, Settings, UnknownParticipants,
 };
 pub use world::applications::{Application, Mode, NewApplication, RedirectUri};
 pub use world::authorizations::{ConnectionKind, ConnectionStatus};
+pub use world::deliveries::{Delivery, DeliveryAttempt, DeliveryStatus};
+pub use world::meeting_agents::AgentState;
 pub use world::organizations::{Member, NewMember, NewResource, Organization, Resource};
+pub use world::smart_invites::InviteStatus;
 
+pub use control::invitations::{ProposedTimes, SmartInviteReply};
 pub use control::views::ConnectionView;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::errors::{ApiResult, FieldErrors};
+use crate::world::applications::web_address;
 use crate::world::event_time::{EventTime, time_zone};
 
 /// Parameters, and what was wrong with those that were read. A parameter that is null or wrong reads as absent; the
@@ -59,6 +60,32 @@ impl<'a> Params<'a> {
             return None;
         }
         self.text(name, longest)
+    }
+
+    /// An http or https address that must be there.
+    pub(crate) fn required_address(&mut self, name: &str) -> Option<String> {
+        let address = self.required_text(name, 8192)?;
+        if web_address(&address).is_some() {
+            return Some(address);
+        }
+        self.wrong(name, "invalid", "must be an http or https address");
+        None
+    }
+
+    /// A duration in minutes: `hours`, `minutes` or both, the minutes below 60 beside hours.
+    pub(crate) fn duration(&mut self, name: &str) -> Option<i64> {
+        const LONGEST: i64 = i32::MAX as i64 / 60;
+        let value = self.object(name)?;
+        let mut inner = Params::within(value, &format!("{}{name}", self.prefix));
+        let has_hours = inner.value("hours").is_some();
+        let hours = inner.integer("hours", 0..=LONGEST);
+        let minutes = inner.integer("minutes", 0..=if has_hours { 59 } else { LONGEST });
+        if !has_hours && inner.value("minutes").is_none() {
+            inner.wrong("minutes", "required", "or hours must be specified");
+        }
+        let is_right = inner.errors.is_empty();
+        self.absorb(inner);
+        is_right.then(|| hours.unwrap_or(0) * 60 + minutes.unwrap_or(0))
     }
 
     /// `true` and `false`, or in queries and forms the same words in any case.

@@ -16,8 +16,18 @@ const CAPACITY: usize = 2_000;
 pub(crate) const BODY_CAPACITY: usize = 64 * 1024;
 
 /// The names of parameters whose values are secret.
-const SECRET: [&str; 8] =
-    ["access_token", "refresh_token", "token", "link_token", "client_secret", "code", "state", "form_token"];
+const SECRET: [&str; 9] = [
+    "access_token",
+    "refresh_token",
+    "token",
+    "link_token",
+    "client_secret",
+    "code",
+    "state",
+    "form_token",
+    // The Node client puts the API key of bookable events into the query.
+    "bearer_token",
+];
 
 /// One request as it came. `Debug` shows it masked.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -141,14 +151,14 @@ pub(crate) fn mask(secret: &str) -> String {
     format!("{shown}…")
 }
 
-fn masked_address(address: &str) -> String {
+pub(crate) fn masked_address(address: &str) -> String {
     match address.split_once('?') {
         Some((page, query)) => format!("{page}?{}", masked_form(query)),
         None => address.to_owned(),
     }
 }
 
-fn masked_body(text: &str) -> String {
+pub(crate) fn masked_body(text: &str) -> String {
     if let Ok(mut json) = serde_json::from_str::<Value>(text) {
         mask_json(&mut json);
         return json.to_string();

@@ -28,11 +28,12 @@ use crate::fault_play::{Played, play};
 use crate::faults::{Faults, Seen};
 use crate::guard::Guard;
 use crate::limits::Limits;
+use crate::outbox::Outbox;
 use crate::recorder::{BODY_CAPACITY, RecordedRequest, Recorder};
 use crate::socket::{Cut, Socket};
 use crate::world::World;
 use crate::world::ids::unguessable;
-use crate::{body, control, oauth, pages, routes};
+use crate::{body, control, oauth, outbox, pages, routes};
 
 /// The largest body that is read; larger ones are refused with 413.
 pub(crate) const BODY_LIMIT: usize = 8 * 1024 * 1024;
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) recorder: Mutex<Recorder>,
     pub(crate) limits: Limits,
     pub(crate) guard: Guard,
+    pub(crate) outbox: Outbox,
 }
 
 pub(crate) type State = Arc<Shared>;
@@ -60,6 +62,7 @@ impl Shared {
             recorder: Mutex::default(),
             limits: Limits::default(),
             guard: Guard::new(address),
+            outbox: Outbox::default(),
         }
     }
 }
@@ -67,6 +70,7 @@ impl Shared {
 /// Serves until the sender of `stop` says so or is gone.
 pub(crate) async fn serve(listener: TcpListener, state: State, mut stop: watch::Receiver<bool>) {
     let router = router().with_state(state.clone());
+    tokio::spawn(outbox::run(state.clone()));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

@@ -41,13 +41,33 @@ pub struct Settings {
     pub impersonation_with_user_token: Impersonation,
     /// What applications may do with events they did not write, where nothing else was granted for a calendar.
     pub default_permission_level: PermissionLevel,
+    /// Whether notifications and callbacks are posted to other machines, too.
+    pub deliver_beyond_loopback: bool,
+    /// How long receivers may take, instead of 5 s, and 7 s for event triggers.
+    pub delivery_timeout_ms: Option<u64>,
+    /// How many channels an application may have for one account.
+    pub channel_limit: usize,
+    /// The longest `callback_url` that a channel takes, where there is a limit; older documentation says 128.
+    pub channel_url_limit: Option<usize>,
+    /// The status with which `/v1/permissions` answers: 200 or 202.
+    pub permissions_status: u16,
+    /// The status with which an element token's unknown permissions are refused: 422 or 400.
+    pub element_permission_status: u16,
+    /// Whether meeting agents are sent for access tokens, too, and not for API keys alone.
+    pub meeting_agents_with_access_token: bool,
+    /// What the check of an attachment comes to.
+    pub attachment_verdict: AttachmentVerdict,
+    /// Whether redirect URIs are verified as soon as they are submitted, and not when somebody says so.
+    pub verify_applications_at_once: bool,
+    /// The status with which a scheduling request is created: 200 or 202.
+    pub scheduling_request_status: u16,
     /// Whether the plan includes geographic locations (`include_geo`).
     pub geo_plan: bool,
     /// Whether availability is told to access tokens, too, and not to API keys alone.
     pub availability_with_access_token: bool,
     /// What becomes of an availability query about somebody the application is not connected to.
     pub unknown_participants: UnknownParticipants,
-    /// What deleting a rule, a period, an invitation or a registration that is not there answers.
+    /// What deleting a rule, a period or a registration that is not there answers.
     pub missing_deletes: MissingDeletes,
     /// Whether reading one availability rule wraps it in `availability_rule`.
     pub wrap_availability_rule: bool,
@@ -84,6 +104,16 @@ impl Default for Settings {
             impersonation_reaches_user_endpoints: true,
             impersonation_with_user_token: Impersonation::Ignore,
             default_permission_level: PermissionLevel::Sandbox,
+            deliver_beyond_loopback: false,
+            delivery_timeout_ms: None,
+            channel_limit: 128,
+            channel_url_limit: None,
+            permissions_status: 200,
+            element_permission_status: 422,
+            meeting_agents_with_access_token: true,
+            attachment_verdict: AttachmentVerdict::Approved,
+            verify_applications_at_once: false,
+            scheduling_request_status: 200,
             geo_plan: true,
             availability_with_access_token: true,
             unknown_participants: UnknownParticipants::Refuse,
@@ -107,6 +137,15 @@ impl Settings {
         }
         if !matches!(self.invalid_client_status, 400 | 401) {
             return Some(("invalid_client_status", "must be 400 or 401"));
+        }
+        if !matches!(self.permissions_status, 200 | 202) {
+            return Some(("permissions_status", "must be 200 or 202"));
+        }
+        if !matches!(self.scheduling_request_status, 200 | 202) {
+            return Some(("scheduling_request_status", "must be 200 or 202"));
+        }
+        if !matches!(self.element_permission_status, 400 | 422) {
+            return Some(("element_permission_status", "must be 400 or 422"));
         }
         if !matches!(self.remove_registration_status, 200 | 202) {
             return Some(("remove_registration_status", "must be 200 or 202"));
@@ -209,4 +248,16 @@ pub enum RepeatedCreate {
     Update,
     /// Nothing: it is refused with 422.
     Refuse,
+}
+
+/// What the check of an attachment comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachmentVerdict {
+    /// It is approved at once.
+    Approved,
+    /// It is rejected at once.
+    Rejected,
+    /// There is none.
+    Open,
 }

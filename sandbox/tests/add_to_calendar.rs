@@ -37,7 +37,11 @@ async fn adding_writes_the_event_and_authorizes_the_application() {
     let clinic = Clinic::open().await;
     let url = link(&clinic).await;
     let page = clinic.get(&url, "").await;
-    assert!(page.text.contains("Summer party") && page.text.contains("Friday 10 July 2026, 6:00 pm"), "{}", page.text);
+    assert!(
+        page.text.contains("Summer party") && page.text.contains("Friday 10 July 2026, 6:00 pm"),
+        "{}",
+        page.text
+    );
     assert!(page.text.contains("Rota") && !page.text.contains("<script"));
 
     let nurse = clinic.member("nurse@example.com");
@@ -49,7 +53,10 @@ async fn adding_writes_the_event_and_authorizes_the_application() {
     assert_eq!((&tokens["sub"], &tokens["scope"]), (&json!(nurse), &json!("read_events create_event")));
     let events = "/v1/events?tzid=Etc/UTC&only_managed=true";
     let events = clinic.get(events, &text(&tokens["access_token"])).await.json()["events"].clone();
-    assert_eq!((&events[0]["event_id"], &events[0]["start"]), (&json!("party"), &json!("2026-07-10T17:00:00Z")));
+    assert_eq!(
+        (&events[0]["event_id"], &events[0]["start"]),
+        (&json!("party"), &json!("2026-07-10T17:00:00Z"))
+    );
     assert_eq!(events[0]["calendar_id"], json!(clinic.primary(&text(&tokens["access_token"])).await));
 }
 
@@ -75,7 +82,9 @@ async fn every_wrong_field_is_named_and_credentials_are_checked() {
     let refused = clinic.post(PATH, "", &wrong).await;
     assert_eq!(refused.status, 422);
     let errors = refused.json()["errors"].clone();
-    for field in ["oauth.redirect_uri", "event.event_id", "event.summary", "event.end", "formatting.hour_format"] {
+    for field in
+        ["oauth.redirect_uri", "event.event_id", "event.summary", "event.end", "formatting.hour_format"]
+    {
         assert!(errors.get(field).is_some(), "{field} in {errors}");
     }
     let mut bare = body(&clinic);

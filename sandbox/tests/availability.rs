@@ -290,3 +290,23 @@ async fn every_wrong_field_is_named_at_once() {
         assert!(fields.get(field).is_some(), "{field} in {fields}");
     }
 }
+
+#[tokio::test]
+async fn forms_ask_like_json() {
+    let rota = Rota::open().await;
+    rota.write(&rota.nurse, event("1", "09:00", "16:00")).await;
+    let form = [
+        ("participants[][members][][sub]", rota.nurse.sub.as_str()),
+        ("participants[][required]", "1"),
+        ("required_duration[minutes]", "60"),
+        ("query_periods[][start]", "2026-03-20T09:00:00Z"),
+        ("query_periods[][end]", "2026-03-20T17:00:00Z"),
+        ("include_member_statuses", "True"),
+    ];
+    let secret = &rota.clinic.application.client_secret;
+    let request = rota.clinic.request(reqwest::Method::POST, "/v1/availability", secret).form(&form);
+    let reply = common::send(request).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(times(&reply.json()["available_periods"]), ["16:00-17:00"]);
+    assert_eq!(reply.json()["member_statuses"][0]["sync_status"], "active");
+}

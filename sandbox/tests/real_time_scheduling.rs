@@ -107,10 +107,18 @@ async fn a_person_picks_a_time_and_the_event_is_written() {
     let choose = desk.clinic.get(&url, "").await;
     assert_eq!(choose.status, 200);
     assert!(!choose.text.contains("<script"), "the page needs no JavaScript");
-    assert!(choose.text.contains("Friday 10 July 2026") && choose.text.contains("10:00 – 11:00"), "{}", choose.text);
+    assert!(
+        choose.text.contains("Friday 10 July 2026") && choose.text.contains("10:00 – 11:00"),
+        "{}",
+        choose.text
+    );
     assert_eq!(starts(&choose), ["2026-07-10T09:00:00Z", "2026-07-10T10:00:00Z"]);
     let confirm = desk.clinic.get(&format!("{url}?start=2026-07-10T10:00:00Z&tzid=Europe/Paris"), "").await;
-    assert!(confirm.text.contains("12:00 – 13:00") && confirm.text.contains("Europe&#x2f;Paris"), "{}", confirm.text);
+    assert!(
+        confirm.text.contains("12:00 – 13:00") && confirm.text.contains("Europe&#x2f;Paris"),
+        "{}",
+        confirm.text
+    );
     assert_eq!(desk.events().await, Vec::<Value>::new(), "nothing is written before it is confirmed");
 
     let done = desk.answer(&url, &[("start", "2026-07-10T10:00:00Z"), ("tzid", "Europe/Paris")]).await;
@@ -118,7 +126,10 @@ async fn a_person_picks_a_time_and_the_event_is_written() {
     assert!(done.text.contains("your time is booked"), "{}", done.text);
     let events = desk.events().await;
     assert_eq!((events.len(), &events[0]["event_id"]), (1, &json!("visit")));
-    assert_eq!((&events[0]["start"], &events[0]["end"]), (&json!("2026-07-10T10:00:00Z"), &json!("2026-07-10T11:00:00Z")));
+    assert_eq!(
+        (&events[0]["start"], &events[0]["end"]),
+        (&json!("2026-07-10T10:00:00Z"), &json!("2026-07-10T11:00:00Z"))
+    );
     assert_eq!(events[0]["location"]["description"], "Room 1");
 
     let read = desk.read(&text(&link["real_time_scheduling_id"])).await;
@@ -140,8 +151,14 @@ async fn the_application_is_told_in_a_signed_post() {
     let told = post.json();
     assert_eq!(told.get("notification"), None, "there is no envelope");
     assert_eq!(told["event"]["start"], json!({ "time": "2026-07-10T09:00:00Z", "tzid": "Europe/London" }));
-    assert_eq!((&told["event"]["event_id"], &told["event"]["summary"]), (&json!("visit"), &json!("Check-up")));
-    assert_eq!((&told["participants"], &told["user"]), (&json!([{ "sub": desk.sub }]), &json!({ "tzid": "Europe/Paris" })));
+    assert_eq!(
+        (&told["event"]["event_id"], &told["event"]["summary"]),
+        (&json!("visit"), &json!("Check-up"))
+    );
+    assert_eq!(
+        (&told["participants"], &told["user"]),
+        (&json!([{ "sub": desk.sub }]), &json!({ "tzid": "Europe/Paris" }))
+    );
 }
 
 #[tokio::test]
@@ -153,7 +170,10 @@ async fn the_older_callback_url_is_told_and_the_browser_is_sent_on() {
     body["redirect_urls"] = json!({ "completed_url": "http://127.0.0.1:9/thanks?from=clinic" });
     let (url, _) = desk.link(&body).await;
     let done = desk.answer(&url, &[("start", "2026-07-10T09:00:00Z")]).await;
-    assert_eq!((done.status.as_u16(), done.header("location")), (303, Some("http://127.0.0.1:9/thanks?from=clinic")));
+    assert_eq!(
+        (done.status.as_u16(), done.header("location")),
+        (303, Some("http://127.0.0.1:9/thanks?from=clinic"))
+    );
     desk.clinic.control().settle().await;
     assert_eq!(desk.receiver.only().path, "/older");
 }
@@ -179,7 +199,10 @@ async fn somebody_whom_no_time_suits_says_so() {
     assert!(said.text.contains("none of these times suits you"), "{}", said.text);
     desk.clinic.control().settle().await;
     let post = desk.receiver.only();
-    assert_eq!((post.path.as_str(), &post.json()["notification"]["type"]), ("/unsuitable", &json!("no_times_suitable")));
+    assert_eq!(
+        (post.path.as_str(), &post.json()["notification"]["type"]),
+        ("/unsuitable", &json!("no_times_suitable"))
+    );
     assert_eq!(post.json()["real_time_scheduling"]["real_time_scheduling_id"], json!(id));
     assert_eq!(desk.read(&id).await["status"], "open");
 }
@@ -193,7 +216,10 @@ async fn a_page_without_times_tells_the_application() {
     assert!(page.text.contains("no times to choose from"), "{}", page.text);
     desk.clinic.control().settle().await;
     let post = desk.receiver.only();
-    assert_eq!((post.path.as_str(), &post.json()["notification"]["type"]), ("/none", &json!("no_times_displayed")));
+    assert_eq!(
+        (post.path.as_str(), &post.json()["notification"]["type"]),
+        ("/none", &json!("no_times_displayed"))
+    );
 }
 
 #[tokio::test]
@@ -278,8 +304,12 @@ async fn a_link_is_looked_up_by_its_token_and_disabled_with_a_message() {
     assert_eq!(silent.error_keys("display_message"), ["errors.required"]);
     let long = desk.clinic.post(&path, &desk.secret, &json!({ "display_message": "x".repeat(501) })).await;
     assert_eq!(long.error_keys("display_message"), ["errors.too_long"]);
-    let disabled = desk.clinic.post(&path, &desk.secret, &json!({ "display_message": "We <closed> early" })).await;
-    assert_eq!((disabled.status.as_u16(), &disabled.json()["real_time_scheduling"]["status"]), (200, &json!("disabled")));
+    let disabled =
+        desk.clinic.post(&path, &desk.secret, &json!({ "display_message": "We <closed> early" })).await;
+    assert_eq!(
+        (disabled.status.as_u16(), &disabled.json()["real_time_scheduling"]["status"]),
+        (200, &json!("disabled"))
+    );
     let page = desk.clinic.get(&url, "").await;
     assert!(page.text.contains("We &lt;closed&gt; early") && starts(&page).is_empty(), "{}", page.text);
     assert!(desk.answer(&url, &[("start", "2026-07-10T09:00:00Z")]).await.text.contains("closed"));
@@ -287,7 +317,10 @@ async fn a_link_is_looked_up_by_its_token_and_disabled_with_a_message() {
 
     let (url, id) = desk.link(&desk.body()).await;
     desk.answer(&url, &[("start", "2026-07-10T09:00:00Z")]).await;
-    let late = desk.clinic.post(&format!("{PATH}/{id}/disable"), &desk.secret, &json!({ "display_message": "x" })).await;
+    let late = desk
+        .clinic
+        .post(&format!("{PATH}/{id}/disable"), &desk.secret, &json!({ "display_message": "x" }))
+        .await;
     assert_eq!(late.error_keys("status"), ["errors.already_completed"]);
 }
 
@@ -303,7 +336,11 @@ async fn links_belong_to_their_application_and_credentials_may_stand_in_the_body
     let id = text(&made.json()["real_time_scheduling"]["real_time_scheduling_id"]);
     body["client_secret"] = "wrong".into();
     assert_eq!(desk.clinic.post(PATH, &desk.secret, &body).await.status, 401);
-    assert_eq!(desk.clinic.post(PATH, &desk.token, &desk.body()).await.status, 401, "an access token is no API key");
+    assert_eq!(
+        desk.clinic.post(PATH, &desk.token, &desk.body()).await.status,
+        401,
+        "an access token is no API key"
+    );
     let stranger = desk.clinic.internal().client_secret;
     assert_eq!(desk.clinic.get(&format!("{PATH}/{id}"), &stranger).await.status, 404);
     assert_eq!(desk.clinic.get("/rts/unknown", "").await.status, 404);

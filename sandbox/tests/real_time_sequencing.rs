@@ -80,10 +80,12 @@ async fn one_choice_books_every_step() {
     for expected in ["The check", "10:30 – 11:00", "The talk", "11:00 – 12:00"] {
         assert!(confirm.text.contains(expected), "{expected} in {}", confirm.text);
     }
-    let done = send(desk.clinic.request(Method::POST, &url, "").form(&[("start", "2026-07-10T09:30:00Z")])).await;
+    let done =
+        send(desk.clinic.request(Method::POST, &url, "").form(&[("start", "2026-07-10T09:30:00Z")])).await;
     assert!(done.text.contains("your time is booked"), "{}", done.text);
     let events = desk.events().await;
-    let shown: Vec<_> = events.iter().map(|event| (text(&event["event_id"]), text(&event["start"]))).collect();
+    let shown: Vec<_> =
+        events.iter().map(|event| (text(&event["event_id"]), text(&event["start"]))).collect();
     assert_eq!(
         shown,
         [
@@ -97,8 +99,14 @@ async fn one_choice_books_every_step() {
     let post = desk.receiver.only();
     assert!(post.path == "/sequenced" && post.is_signed_with(&desk.secret));
     let sequence = post.json()["sequence"].clone();
-    assert_eq!((&sequence[1]["sequence_id"], &sequence[1]["event"]["event_id"]), (&json!("talk"), &json!("event-talk")));
-    assert_eq!(sequence[1]["event"]["start"], json!({ "time": "2026-07-10T10:00:00Z", "tzid": "Europe/London" }));
+    assert_eq!(
+        (&sequence[1]["sequence_id"], &sequence[1]["event"]["event_id"]),
+        (&json!("talk"), &json!("event-talk"))
+    );
+    assert_eq!(
+        sequence[1]["event"]["start"],
+        json!({ "time": "2026-07-10T10:00:00Z", "tzid": "Europe/London" })
+    );
     assert_eq!(sequence[0]["participants"], json!([{ "sub": desk.clinic.member("nurse@example.com") }]));
 }
 
@@ -109,11 +117,17 @@ async fn a_sequence_is_disabled_with_a_message() {
     let id = text(&made["real_time_sequencing"]["real_time_sequencing_id"]);
     let path = format!("{PATH}/{id}/disable");
     let disabled = desk.clinic.post(&path, &desk.secret, &json!({ "display_message": "Closed" })).await;
-    assert_eq!((disabled.status.as_u16(), &disabled.json()["real_time_sequencing"]["status"]), (200, &json!("disabled")));
+    assert_eq!(
+        (disabled.status.as_u16(), &disabled.json()["real_time_sequencing"]["status"]),
+        (200, &json!("disabled"))
+    );
     assert!(desk.clinic.get(&text(&made["url"]), "").await.text.contains("Closed"));
     let elsewhere = format!("/v1/real_time_scheduling/{id}");
     assert_eq!(desk.clinic.get(&elsewhere, &desk.secret).await.status, 404, "it is no scheduling link");
-    assert_eq!(desk.clinic.post(&path, &desk.secret, &json!({})).await.error_keys("display_message").len(), 1);
+    assert_eq!(
+        desk.clinic.post(&path, &desk.secret, &json!({})).await.error_keys("display_message").len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -147,5 +161,8 @@ async fn every_wrong_field_of_a_sequence_is_named() {
     assert_eq!(refused.error_keys("availability.sequence.sequence_id"), ["errors.duplicate"]);
     let mut same = desk.body();
     same["availability"]["sequence"][1]["event"]["event_id"] = "event-check".into();
-    assert_eq!(desk.create(&same).await.error_keys("availability.sequence.event.event_id"), ["errors.duplicate"]);
+    assert_eq!(
+        desk.create(&same).await.error_keys("availability.sequence.event.event_id"),
+        ["errors.duplicate"]
+    );
 }

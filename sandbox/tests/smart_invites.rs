@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)] // tests
 
 mod common;
+#[path = "common/receiver.rs"]
+mod receiver;
 
 use common::{Clinic, Reply, text};
-use orgconnect_sandbox::RemovedRecipients;
+use orgconnect_sandbox::{InviteStatus, ProposedTimes, RemovedRecipients, SmartInviteReply};
+use receiver::Receiver;
 use serde_json::{Value, json};
 
 const PATH: &str = "/v1/smart_invites";
@@ -229,4 +232,99 @@ async fn a_value_cannot_begin_a_line_of_its_own() {
     let reply = sent(&clinic, &body).await;
     assert!(!ics(&reply).iter().any(|line| line.starts_with("ATTENDEE:mailto:evil")));
     assert!(text(&reply["attachments"]["icalendar"]).contains("\\nATTENDEE"));
+}
+
+fn yes(clinic: &Clinic) -> SmartInviteReply {
+    SmartInviteReply {
+        client_id: clinic.application.client_id.clone(),
+        smart_invite_id: "visit-1".into(),
+        email: "Anna+1@example.net".into(),
+        status: InviteStatus::Accepted,
+        comment: None,
+        proposal: None,
+    }
+}
+
+#[tokio::test]
+async fn a_reply_is_told_in_a_signed_post_and_read_back() {
+    let clinic = Clinic::open().await;
+    let receiver = Receiver::open().await;
+    let mut body = invite();
+    body["callback_url"] = receiver.at("/invites?from=cronofy").into();
+    sent(&clinic, &body).await;
+    let proposal = ProposedTimes {
+        start: "2026-07-11T09:00:00Z".parse().unwrap(),
+        end: "2026-07-11T09:30:00Z".parse().unwrap(),
+    };
+    let no = SmartInviteReply {
+        status: InviteStatus::Declined,
+        comment: Some("Another day?".into()),
+        proposal: Some(proposal),
+        ..yes(&clinic)
+    };
+    clinic.control().reply_to_smart_invite(&no).unwrap();
+    clinic.control().settle().await;
+    let post = receiver.only();
+    assert_eq!(post.path, "/invites?from=cronofy");
+    assert!(post.is_signed_with(&clinic.application.client_secret));
+    let told = post.json();
+    assert_eq!(told["notification"], json!({ "type": "smart_invite" }));
+    let expected = json!({
+        "email": "anna+1@example.net", "status": "declined", "comment": "Another day?",
+        "proposal": {
+            "start": { "time": "2026-07-11T10:00:00+01:00", "tzid": "Europe/London" },
+            "end": { "time": "2026-07-11T10:30:00+01:00", "tzid": "Europe/London" },
+        },
+    });
+    let invite = &told["smart_invite"];
+    assert_eq!((&invite["reply"], &invite["recipient"]), (&expected, &expected));
+    assert_eq!(
+        (&invite["smart_invite_id"], &invite["callback_url"]),
+        (&json!("visit-1"), &body["callback_url"])
+    );
+
+    let known = read(&clinic, "smart_invite_id=visit-1&recipient_email=anna%2B1@example.net").await.json();
+    assert_eq!((&known["recipient"], &known["replies"]), (&expected, &json!([expected])));
+    assert!(line(&ics(&known), "ATTENDEE").contains("PARTSTAT=DECLINED"));
+}
+
+#[tokio::test]
+async fn a_move_asks_again_unless_the_settings_say_otherwise() {
+    let clinic = Clinic::open().await;
+    let mut body = invite();
+    body.as_object_mut().unwrap().remove("callback_url");
+    sent(&clinic, &body).await;
+    clinic.control().reply_to_smart_invite(&yes(&clinic)).unwrap();
+    body["event"]["summary"] = "Another title".into();
+    assert_eq!(sent(&clinic, &body).await["recipient"]["status"], "accepted", "nothing was moved");
+    body["event"]["end"] = "2026-07-10T10:00:00Z".into();
+    assert_eq!(sent(&clinic, &body).await["recipient"]["status"], "pending");
+    clinic.control().reply_to_smart_invite(&yes(&clinic)).unwrap();
+    clinic.control().update_settings(|settings| settings.smart_invite_move_asks_again = false);
+    body["event"]["end"] = "2026-07-10T11:00:00Z".into();
+    assert_eq!(sent(&clinic, &body).await["recipient"]["status"], "accepted");
+    assert!(clinic.control().deliveries().is_empty(), "there is nobody to tell");
+}
+
+#[tokio::test]
+async fn replies_come_over_http_too_and_from_recipients_only() {
+    let clinic = Clinic::open().await;
+    sent(&clinic, &shared()).await;
+    let reply = json!({ "client_id": clinic.application.client_id, "smart_invite_id": "visit-1",
+        "email": "anna+1@example.net", "status": "tentative", "comment": "Perhaps" });
+    let path = "/sandbox/smart_invites/reply";
+    assert_eq!(clinic.post(path, "", &reply).await.status, 204);
+    let known = read(&clinic, "smart_invite_id=visit-1").await.json();
+    assert_eq!(
+        known["recipients"][0],
+        json!({ "email": "anna+1@example.net", "status": "tentative", "comment": "Perhaps" })
+    );
+    assert_eq!(known["recipients"][1]["status"], "accepted");
+    for (field, value, status) in
+        [("email", "eve@example.net", 404), ("smart_invite_id", "visit-2", 404), ("status", "pending", 422)]
+    {
+        let mut wrong = reply.clone();
+        wrong[field] = value.into();
+        assert_eq!(clinic.post(path, "", &wrong).await.status, status, "{field}");
+    }
 }

@@ -54,7 +54,7 @@ impl Names {
             return Ok(format!("${escaped}").into());
         }
         if let Some(reference) = text.strip_prefix('$').filter(|rest| !rest.starts_with('{')) {
-            return self.find(reference).cloned();
+            return self.find(reference);
         }
         let mut rest = text;
         let mut whole = String::new();
@@ -63,7 +63,7 @@ impl Names {
                 after.split_once('}').ok_or_else(|| format!("{text}: a brace is not closed"))?;
             whole.push_str(before);
             match self.find(reference)? {
-                Value::String(text) => whole.push_str(text),
+                Value::String(text) => whole.push_str(&text),
                 other => whole.push_str(&other.to_string()),
             }
             rest = after;
@@ -72,20 +72,32 @@ impl Names {
         Ok(whole.into())
     }
 
-    fn find(&self, reference: &str) -> Outcome<&Value> {
+    fn find(&self, reference: &str) -> Outcome<Value> {
         let (name, path) = reference.split_at(reference.find('/').unwrap_or(reference.len()));
         let value = self.0.get(name).ok_or_else(|| format!("${reference}: nothing is called {name}"))?;
-        let found = path.split('/').skip(1).try_fold(value, |value, step| descend(value, step));
+        let found = path.split('/').skip(1).try_fold(value.clone(), |value, step| descend(value, step));
         found.ok_or_else(|| format!("${reference}: leads nowhere in {value}"))
     }
 }
 
-/// One step down: the field of an object, or the item of an array by its index or by the text of one of its fields.
-fn descend<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {
-    match (value, step.split_once('=')) {
-        (Value::Array(items), Some((field, text))) => items.iter().find(|item| item[field] == text),
-        (Value::Array(items), None) => items.get(step.parse::<usize>().ok()?),
-        _ => value.get(step),
+/// One step down: the field of an object; the item of an array by its index or by the text of one of its fields; of an
+/// address its last segment or a parameter; or what a text of JSON holds.
+fn descend(value: Value, step: &str) -> Option<Value> {
+    match value {
+        Value::Object(mut fields) => fields.remove(step),
+        Value::Array(items) => match step.split_once('=') {
+            Some((field, text)) => items.into_iter().find(|item| item[field] == text),
+            None => items.into_iter().nth(step.parse().ok()?),
+        },
+        Value::String(text) => match step.strip_prefix('?') {
+            Some(name) => {
+                let url = url::Url::parse(&text).ok()?;
+                url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into())
+            }
+            None if step == "last" => text.rsplit('/').next().map(Value::from),
+            None => descend(serde_json::from_str(&text).ok().filter(|json: &Value| !json.is_string())?, step),
+        },
+        _ => None,
     }
 }
 
@@ -102,6 +114,10 @@ mod tests {
         assert_eq!(names.resolve(&json!("$me/list/id=y/n")).unwrap(), 3);
         assert_eq!(names.resolve(&json!({"x": ["$me/cronofy.data/ids/1"]})).unwrap(), json!({"x": [2]}));
         assert_eq!(names.resolve(&json!("/v1/${me/cronofy.data/ids/0}/x")).unwrap(), json!("/v1/a/x"));
+        names.put("page", json!({"location": "http://a.example/b/c?code=d%20e", "body": "{\"f\": 1}"}));
+        assert_eq!(names.resolve(&json!("$page/location/?code")).unwrap(), "d e");
+        assert_eq!(names.resolve(&json!("$page/location/last")).unwrap(), "c?code=d%20e");
+        assert_eq!(names.resolve(&json!("$page/body/f")).unwrap(), 1);
         assert_eq!(names.resolve(&json!("$$me")).unwrap(), json!("$me"));
         assert!(names.resolve(&json!("$me/nowhere")).is_err());
         assert!(names.resolve(&json!("$nobody")).is_err());

@@ -202,8 +202,8 @@ impl World {
             }
             GivenConnection::Admin(organization) => {
                 let id = self.names.text(&format!("$organizations/{organization}"))?;
-                let path = format!("/sandbox/organizations/{id}/admin_api_keys");
-                let created = self.control(Method::POST, &path, Some(&json!({}))).await?;
+                let owner = json!({ "organization_id": id });
+                let created = self.control(Method::POST, "/sandbox/admin_api_keys", Some(&owner)).await?;
                 let key = created["admin_api_key"].as_str().ok_or("the sandbox gave no Admin API key")?;
                 (Connected::Admin(self.client.admin(key).map_err(said)?), Value::Null)
             }

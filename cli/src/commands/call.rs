@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cli::Call,
-    context::{Caller, Context},
+    context::{Caller, Context, secret_in, secret_of},
     failure::{Failure, Result},
     output::table,
     values,
@@ -23,17 +23,20 @@ pub(crate) async fn run(arguments: &Call, context: &Context) -> Result<()> {
     }
     let values = values::read(operation, &arguments.arguments)?;
     let client = context.client()?;
-    let only_application = operation
-        .authorities
-        .iter()
-        .all(|authority| matches!(authority, Authority::Application | Authority::ClientCredentials));
-    let caller = if arguments.as_application || only_application {
+    let only =
+        |wanted: &[Authority]| operation.authorities.iter().all(|authority| wanted.contains(authority));
+    let caller = if only(&[Authority::Admin]) {
+        Caller::Client(client.admin(admin_key(arguments)?)?)
+    } else if arguments.as_application || only(&[Authority::Application, Authority::ClientCredentials]) {
         Caller::Client(client)
     } else {
         context.acting(&client, &arguments.acting).await?
     };
     if arguments.all {
-        for item in context.output.wait(operation.name, all_items(&caller, operation, values)).await? {
+        for mut item in context.output.wait(operation.name, all_items(&caller, operation, values)).await? {
+            if !arguments.reveal {
+                hide_secrets(&mut item);
+            }
             context.output.body(&item);
         }
         return Ok(());
@@ -43,9 +46,48 @@ pub(crate) async fn run(arguments: &Call, context: &Context) -> Result<()> {
         let shown = json!({"status": reply.status, "request_id": reply.request_id});
         context.output.value(&shown, |_| format!("{} (no content)", reply.status));
     } else {
-        context.output.body(&reply.decode()?);
+        let mut body: Value = reply.decode()?;
+        if !arguments.reveal && hide_secrets(&mut body) {
+            eprintln!("Secrets in the reply are left out; --reveal prints them.");
+        }
+        context.output.body(&body);
     }
     Ok(())
+}
+
+fn admin_key(arguments: &Call) -> Result<String> {
+    match &arguments.admin_key_file {
+        Some(path) => secret_in("--admin-key-file", path),
+        None => secret_of("CRONOFY_ADMIN_API_KEY").ok_or_else(|| {
+            Failure::usage("this takes an Admin API key; set CRONOFY_ADMIN_API_KEY, or name a file with --admin-key-file")
+        }),
+    }
+}
+
+/// Replaces what only the caller's program should see, and says whether there was any: a terminal's history and the
+/// logs of a build are read by others.
+fn hide_secrets(value: &mut Value) -> bool {
+    const SECRET: [&str; 5] = ["access_token", "refresh_token", "client_secret", "link_token", "token"];
+    let mut hidden = false;
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if SECRET.contains(&name.as_str()) && value.is_string() {
+                    *value = "…".into();
+                    hidden = true;
+                } else {
+                    hidden |= hide_secrets(value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                hidden |= hide_secrets(item);
+            }
+        }
+        _ => {}
+    }
+    hidden
 }
 
 /// The items of all pages.

@@ -3,27 +3,20 @@
 use orgconnect::{ConnectionState, ConnectionSummary};
 use serde_json::{Value, json};
 
-use crate::{context::Context, failure::Result, output::table};
-
-const PAGE: usize = 100;
+use crate::{
+    context::{Context, all_connections},
+    failure::Result,
+    output::table,
+};
 
 pub(crate) async fn run(context: &Context) -> Result<()> {
     let client = context.client()?;
     let mut rows = Vec::new();
-    let mut after = None;
-    loop {
-        let page = client.connections(after.as_ref(), PAGE).await?;
-        let full = page.len() == PAGE;
-        after = page.last().map(|summary| summary.id.clone());
-        for summary in page {
-            if context.output.is_json() {
-                context.output.body(&to_json(&summary));
-            } else {
-                rows.push(to_row(&summary));
-            }
-        }
-        if !full {
-            break;
+    for summary in all_connections(&client).await? {
+        if context.output.is_json() {
+            context.output.body(&to_json(&summary));
+        } else {
+            rows.push(to_row(&summary));
         }
     }
     if rows.is_empty() {

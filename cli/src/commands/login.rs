@@ -31,7 +31,8 @@ pub(crate) async fn run(arguments: Login, context: &Context) -> Result<()> {
     let patience = Duration::from_secs(arguments.wait);
     let pending = client.authorize(request.lifetime(patience.max(Duration::from_mins(10))))?;
     browser::invite(pending.url(), arguments.no_browser);
-    let callback = context.output.wait("waiting for your approval", loopback.callback(patience)).await?;
+    let callback =
+        context.output.wait("waiting for your approval", loopback.callback(pending.url(), patience)).await?;
     let connection = client.complete(&pending, callback).await?;
     let summary = connection.summary().await?;
     let shown = json!({"connection": summary.id.as_str(), "sub": summary.sub, "scope": summary.scope});

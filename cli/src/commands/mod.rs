@@ -1,6 +1,6 @@
 //! The commands, each in a file of its name.
 
-mod call;
+pub(crate) mod call;
 mod connections;
 mod login;
 mod members;
@@ -16,6 +16,7 @@ use crate::{
     context::Context,
     demo,
     failure::Result,
+    output::line,
 };
 
 pub(crate) async fn run(command: Command, context: &Context) -> Result<()> {
@@ -30,7 +31,9 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<()> {
         Command::Token(command) => token::run(command, context).await,
         Command::Webhook(command) => webhook::run(command, context),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "orgconnect", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "orgconnect", &mut script);
+            line(String::from_utf8_lossy(&script).trim_end());
             Ok(())
         }
     }

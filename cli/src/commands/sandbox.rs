@@ -5,13 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use orgconnect_sandbox::{NewApplication, Sandbox};
 use serde_json::json;
 
-use crate::{
-    cli,
-    context::Context,
-    failure::{Failure, Result},
-};
+use crate::{cli, context::Context, failure::Result, interrupt::Interrupt};
 
 pub(crate) async fn run(arguments: &cli::Sandbox, context: &Context) -> Result<()> {
+    let interrupt = Interrupt::listen()?;
     let mut builder = Sandbox::builder()
         .auto_approve(arguments.auto_approve)
         .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
@@ -45,24 +42,8 @@ pub(crate) async fn run(arguments: &cli::Sandbox, context: &Context) -> Result<(
             application.client_id, application.client_secret
         )
     });
-    interrupted().await?;
+    interrupt.wait().await?;
     sandbox.shutdown().await;
     context.output.note("\nThe sandbox has stopped.");
     Ok(())
-}
-
-/// Waits for Ctrl-C, or for the signal by which services are stopped.
-async fn interrupted() -> Result<()> {
-    let failed = |error| Failure::machine("waiting for Ctrl-C", error);
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        tokio::select! {
-            interrupt = tokio::signal::ctrl_c() => interrupt.map_err(failed),
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(failed)
 }

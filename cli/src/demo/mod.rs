@@ -13,21 +13,32 @@ use serde_json::{Map, Value, json};
 use self::{narrator::Narrator, world::World};
 use crate::{
     cli,
-    context::Context,
+    commands::call::all_items,
+    context::{Caller, Context},
     failure::{Failure, Result},
+    interrupt::Interrupt,
     loopback::Loopback,
 };
 
 const CONNECTION: &str = "orgconnect-demo";
 
+/// Runs the demo. Ctrl-C ends it in good order: what it keeps in a temporary directory goes with it.
 pub(crate) async fn run(arguments: &cli::Demo, context: &Context) -> Result<()> {
+    let interrupt = Interrupt::listen()?;
+    tokio::select! {
+        done = steps(arguments, context) => done,
+        stopped = interrupt.wait() => stopped.and(Err(Failure::Interrupted)),
+    }
+}
+
+async fn steps(arguments: &cli::Demo, context: &Context) -> Result<()> {
     let mut narrator = Narrator::new(context.output);
     let world = World::open(context, &mut narrator).await?;
     let client = world.client()?;
     let connection = connect(&world, &client, arguments, context, &mut narrator).await?;
     let organization = connection.organization();
     let (member, sub) = members(&world, &organization, &mut narrator).await?;
-    identity(&member, &sub, &mut narrator).await?;
+    identity(&world, &member, &sub, &mut narrator).await?;
     if world.is_sandbox() {
         event(&member, &mut narrator).await?;
         expiry(&world, &connection, &member, &mut narrator).await?;
@@ -70,13 +81,16 @@ async fn connect(
     narrator.step("authorize", "scope organizational_unit_scheduler, a fresh state", &format!("{address}?…"));
     let patience = Duration::from_secs(arguments.wait);
     let callback = if world.is_sandbox() {
-        let (approved, callback) =
-            tokio::join!(browser::approve(pending.url(), world::OWNER), loopback.callback(patience));
+        let (approved, callback) = tokio::join!(
+            browser::approve(pending.url(), world::OWNER),
+            loopback.callback(pending.url(), patience)
+        );
         approved?;
         callback?
     } else {
         crate::browser::invite(pending.url(), arguments.no_browser);
-        context.output.wait("waiting for your approval", loopback.callback(patience)).await?
+        let callback = loopback.callback(pending.url(), patience);
+        context.output.wait("waiting for your approval", callback).await?
     };
     narrator.step(
         "approve",
@@ -84,11 +98,13 @@ async fn connect(
         "the browser is sent back with a code",
     );
     narrator.step("redirect", &format!("GET {redirect_uri}?code=…&state=…"), "received on this machine");
+    let requests = world.requests();
     let forged = client.complete(&client.pending(&session)?, "?code=forged&state=forged").await;
     ensure(
         forged.is_err_and(|error| error.code() == Some("state_mismatch")),
         "a forged state was not refused",
     )?;
+    ensure(world.requests() == requests, "a forged state was refused only after a request")?;
     narrator.step(
         "state",
         "a forged callback first",
@@ -103,6 +119,7 @@ async fn connect(
     );
     let summary = connection.summary().await?;
     ensure(summary.state == ConnectionState::Active, "the connection is not active")?;
+    world.check_store()?;
     let ends = summary.expires_at.strftime("%H:%M:%SZ");
     narrator.step(
         "store",
@@ -117,9 +134,8 @@ async fn members(
     organization: &Organization,
     narrator: &mut Narrator,
 ) -> Result<(Account, String)> {
-    let reply = organization.send("organization.list_members", Map::new()).await?;
-    let page: Value = reply.decode()?;
-    let members = page["organizational_unit_members"].as_array().cloned().unwrap_or_default();
+    let operation = orgconnect::find_operation("organization.list_members")?;
+    let members = all_items(&Caller::Organization(organization.clone()), operation, Map::new()).await?;
     let email = |member: &Value| member["email"].as_str().map(str::to_owned);
     let wanted = world.member().or_else(|| members.iter().find_map(email));
     let Some(wanted) = wanted.filter(|_| !members.is_empty()) else {
@@ -132,9 +148,10 @@ async fn members(
     Ok((member, sub))
 }
 
-async fn identity(member: &Account, sub: &str, narrator: &mut Narrator) -> Result<()> {
+async fn identity(world: &World<'_>, member: &Account, sub: &str, narrator: &mut Narrator) -> Result<()> {
     let userinfo: Value = member.send("userinfo.read", Map::new()).await?.decode()?;
     ensure(userinfo["sub"] == sub, "userinfo is somebody else's")?;
+    ensure(world.saw_impersonation(sub), "the request did not carry Cronofy-Impersonate")?;
     let who = userinfo["name"].as_str().or(userinfo["email"].as_str()).unwrap_or(sub).to_owned();
     narrator.step("userinfo", &format!("GET /v1/userinfo, Cronofy-Impersonate: {sub}"), &who);
     Ok(())

@@ -24,10 +24,8 @@ impl<'a> World<'a> {
     /// Cronofy if all three credentials are set, a sandbox if none is.
     pub(crate) async fn open(context: &'a Context, narrator: &mut Narrator) -> Result<Self> {
         let global = &context.global;
-        let secret =
-            global.client_secret_file.is_some() || std::env::var_os("CRONOFY_CLIENT_SECRET").is_some();
         let place = global.data_center.is_some() || global.base_url.is_some();
-        match (global.client_id.is_some(), secret, place) {
+        match (global.client_id.is_some(), context.has_client_secret(), place) {
             (true, true, true) => {
                 let at = global.base_url.clone().or(global.data_center.clone()).unwrap_or_default();
                 narrator.step("cronofy", "your application's credentials", &format!("data center {at}"));
@@ -57,7 +55,7 @@ impl<'a> World<'a> {
             tempfile::tempdir().map_err(|error| Failure::machine("a temporary directory", error))?;
         Ok(Self::Sandbox {
             client_id: application.client_id.clone(),
-            client_secret: application.client_secret.to_string(),
+            client_secret: application.client_secret.clone(),
             sandbox,
             directory,
         })
@@ -107,6 +105,49 @@ impl<'a> World<'a> {
             Self::Sandbox { sandbox, .. } => sandbox.control().counters().refreshes.values().sum(),
             Self::Cronofy { .. } => 0,
         }
+    }
+
+    /// How many requests the sandbox has received.
+    pub(crate) fn requests(&self) -> u64 {
+        match self {
+            Self::Sandbox { sandbox, .. } => sandbox.control().counters().requests,
+            Self::Cronofy { .. } => 0,
+        }
+    }
+
+    /// Whether the last request was made for the member with this `sub`, as the sandbox has seen it. What Cronofy has seen
+    /// is not known.
+    pub(crate) fn saw_impersonation(&self, sub: &str) -> bool {
+        match self {
+            Self::Sandbox { sandbox, .. } => {
+                let last = sandbox.control().requests().pop();
+                last.is_some_and(|request| request.impersonated.as_deref() == Some(sub))
+            }
+            Self::Cronofy { .. } => true,
+        }
+    }
+
+    /// Checks that the files of the sandbox's tokens are there, and their owner's alone.
+    pub(crate) fn check_store(&self) -> Result<()> {
+        #[cfg(unix)]
+        if self.is_sandbox() {
+            use std::os::unix::fs::PermissionsExt;
+            let failed = |error| Failure::machine("the token store", error);
+            let mut records = 0;
+            for entry in std::fs::read_dir(self.directory()).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                if entry.metadata().map_err(failed)?.permissions().mode() & 0o777 != 0o600 {
+                    return Err(Failure::Demo(
+                        "a file of the token store has other rights than 0600".to_owned(),
+                    ));
+                }
+                records += usize::from(entry.path().extension().is_some_and(|kind| kind == "json"));
+            }
+            if records == 0 {
+                return Err(Failure::Demo("nothing was written to the token store".to_owned()));
+            }
+        }
+        Ok(())
     }
 
     fn directory(&self) -> PathBuf {

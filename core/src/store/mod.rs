@@ -15,6 +15,8 @@
 pub mod conformance;
 mod file;
 mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
@@ -22,6 +24,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteStore;
 pub use self::{file::FileStore, memory::MemoryStore};
 use crate::{ConnectionId, Error, ErrorKind};
 
@@ -33,6 +37,11 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// A text that is equal for two objects exactly if they reach the same records: a path, an address with its
     /// database and table. It holds no secret. Clients in one process share their refreshes by it.
     fn identity(&self) -> String;
+
+    /// Whether what is kept is encrypted before it leaves this process. A wrapper says so; plain stores do not.
+    fn is_encrypted(&self) -> bool {
+        false
+    }
 
     /// Reads a record. `None` if there is none.
     async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredRecord>, StoreError>;

@@ -10,13 +10,13 @@ use jiff::civil::Date;
 
 use super::calendar::{BusyEvent, MemberCalendar};
 use super::common::AvailableTime;
+use super::common::Participant;
 use super::minutes::Minutes;
 use super::query::{
     AvailabilityQuery, Buffer, Constraint, ConstraintPeriod, ExcludedEvents, Group, Member, Required,
     ResponseFormat, SequencedQuery, Window,
 };
 use super::rules::Rule;
-use super::common::Participant;
 use super::sequenced::SequencedTime;
 
 pub(super) type Calendars = BTreeMap<String, MemberCalendar>;

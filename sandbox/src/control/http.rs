@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::Control;
+use super::{Control, deliveries, owners, provisioning};
 use crate::errors::SandboxError;
 use crate::faults::Fault;
 use crate::recorder::RecordedRequest;
@@ -19,7 +19,7 @@ use crate::settings::{PermissionLevel, Settings};
 use crate::world::applications::{Application, Mode, NewApplication};
 use crate::world::organizations::{NewMember, NewResource};
 
-type Reply = Result<Response, SandboxError>;
+pub(super) type Reply = Result<Response, SandboxError>;
 
 pub(crate) fn router() -> Router<State> {
     Router::new()
@@ -27,6 +27,8 @@ pub(crate) fn router() -> Router<State> {
         .route("/sandbox/reset", post(reset))
         .route("/sandbox/applications", get(applications).post(create_application))
         .route("/sandbox/applications/{client_id}/mode", post(set_mode))
+        .route("/sandbox/applications/{client_id}/rotate_secret", post(rotate_secret))
+        .route("/sandbox/applications/{client_id}/retire_secret", post(retire_secret))
         .route("/sandbox/applications/{client_id}/redirect_uris", post(submit_redirect_uris))
         .route("/sandbox/applications/{client_id}/verify", post(verify_redirect_uris))
         .route("/sandbox/organizations", get(organizations).post(create_organization))
@@ -39,11 +41,21 @@ pub(crate) fn router() -> Router<State> {
         .route("/sandbox/profiles/{profile_id}", post(set_profile_connected))
         .route("/sandbox/permissions", post(set_permission_level))
         .route("/sandbox/authorize", post(authorize))
+        .route("/sandbox/smart_invites/reply", post(super::invitations::answer))
         .route("/sandbox/clock", get(clock).post(set_clock))
         .route("/sandbox/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/sandbox/faults/{id}", delete(remove_fault))
         .route("/sandbox/settings", get(settings).patch(update_settings))
         .route("/sandbox/counters", get(counters).delete(reset_counters))
+        .route("/sandbox/applications/{client_id}/push_url", post(provisioning::push_url))
+        .route("/sandbox/resources/{sub}", post(provisioning::room_details))
+        .route("/sandbox/admin_api_keys", post(provisioning::create_key))
+        .route("/sandbox/meeting_agents/{sub}", post(provisioning::end_agent))
+        .route("/sandbox/calendars/{calendar_id}/events", post(owners::write_event))
+        .route("/sandbox/calendars/{calendar_id}/events/{event_uid}", delete(owners::delete_event))
+        .route("/sandbox/accounts/{sub}/notify", post(owners::notify))
+        .route("/sandbox/deliveries", get(deliveries::list))
+        .route("/sandbox/deliveries/settle", post(deliveries::settle))
         .route("/sandbox/requests", get(requests).delete(clear_requests))
 }
 
@@ -116,6 +128,17 @@ async fn set_mode(
     Fields(change): Fields<ModeChange>,
 ) -> Reply {
     Ok(reply(control.set_mode(&client_id, change.mode)?.masked()))
+}
+
+async fn rotate_secret(FromState(control): FromState<Control>, Path(client_id): Path<String>) -> Reply {
+    // As when it was created, the new secret is shown once.
+    let application = control.rotate_secret(&client_id)?;
+    let secret = application.client_secret.clone();
+    Ok(reply(Application { client_secret: secret, ..application.masked() }))
+}
+
+async fn retire_secret(FromState(control): FromState<Control>, Path(client_id): Path<String>) -> Reply {
+    Ok(reply(control.retire_secret(&client_id)?.masked()))
 }
 
 #[derive(Deserialize)]
@@ -357,7 +380,7 @@ async fn clear_requests(FromState(control): FromState<Control>) -> Response {
 }
 
 /// A JSON body, whatever its content type; an empty one is an empty object. What is wrong with it is said in a 422.
-struct Fields<T>(T);
+pub(super) struct Fields<T>(pub(super) T);
 
 impl<T: serde::de::DeserializeOwned, S: Send + Sync> axum::extract::FromRequest<S> for Fields<T> {
     type Rejection = Response;
@@ -371,14 +394,14 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> axum::extract::FromRequest<
     }
 }
 
-fn reply(value: impl Serialize) -> Response {
+pub(super) fn reply(value: impl Serialize) -> Response {
     Json(value).into_response()
 }
 
-fn created(value: impl Serialize) -> Response {
+pub(super) fn created(value: impl Serialize) -> Response {
     (StatusCode::CREATED, Json(value)).into_response()
 }
 
-fn done() -> Response {
+pub(super) fn done() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }

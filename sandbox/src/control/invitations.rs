@@ -54,7 +54,8 @@ impl Control {
                 Some(invite) => Some(invite),
                 None => find(None)?,
             };
-            let unknown = || SandboxError::Unknown { what: "smart invite", name: answer.smart_invite_id.clone() };
+            let unknown =
+                || SandboxError::Unknown { what: "smart invite", name: answer.smart_invite_id.clone() };
             let mut invite = addressed.ok_or_else(unknown)?;
             let other_times = answer.proposal.map(|times| proposal(&invite.event, times.start, times.end));
             let Some(recipient) = invite.recipient_mut(&answer.email) else {
@@ -81,7 +82,10 @@ impl Control {
 }
 
 /// `POST /sandbox/smart_invites/reply`.
-pub(super) async fn answer(FromState(control): FromState<Control>, Fields(given): Fields<SmartInviteReply>) -> Reply {
+pub(super) async fn answer(
+    FromState(control): FromState<Control>,
+    Fields(given): Fields<SmartInviteReply>,
+) -> Reply {
     control.reply_to_smart_invite(&given)?;
     Ok(done())
 }

@@ -1,6 +1,10 @@
 //! The sandbox in a test's hands: every call is synchronous and takes effect before it returns.
 
+mod deliveries;
 pub(crate) mod http;
+pub(crate) mod owners;
+pub(crate) mod provisioning;
+pub(crate) mod invitations;
 pub(crate) mod views;
 
 use std::time::Duration;
@@ -19,8 +23,8 @@ use crate::recorder::RecordedRequest;
 use crate::server::State;
 use crate::settings::{PermissionLevel, Settings};
 use crate::world::World;
-use crate::world::accounts::Profile;
-use crate::world::applications::{Application, Mode, NewApplication, RedirectUri, verifiable};
+use crate::world::accounts::{ConferencingProfile, Profile};
+use crate::world::applications::{Application, Mode, NewApplication, verifiable};
 use crate::world::authorizations::Connection;
 use crate::world::calendars::Calendar;
 use crate::world::organizations::{Member, NewMember, NewResource, Organization, Resource};
@@ -61,6 +65,20 @@ impl Control {
         })
     }
 
+    /// Gives an application a new secret. The one it had stays good, and callbacks are signed with both, until it is
+    /// retired.
+    pub fn rotate_secret(&self, client_id: &str) -> Result<Application, SandboxError> {
+        self.attempt(|world| Ok(world.rotate_secret(known_application(world, client_id)?)?))
+    }
+
+    /// Ends the secret that was rotated out.
+    pub fn retire_secret(&self, client_id: &str) -> Result<Application, SandboxError> {
+        self.change_application(client_id, |application| {
+            application.retiring_secret = None;
+            Ok(())
+        })
+    }
+
     /// Submits redirect URIs for verification, beside those that were submitted before.
     pub fn submit_redirect_uris(
         &self,
@@ -68,15 +86,11 @@ impl Control {
         uris: &[String],
     ) -> Result<Application, SandboxError> {
         self.change_application(client_id, |application| {
-            for uri in uris {
-                if !verifiable(uri) {
-                    let why = format!("`{uri}` is no http or https address; its host may begin with `*.`");
-                    return Err(SandboxError::Refused(why));
-                }
-                if application.redirect_uris.iter().all(|known| known.uri != *uri) {
-                    application.redirect_uris.push(RedirectUri { uri: uri.clone(), verified: false });
-                }
+            if let Some(uri) = uris.iter().find(|uri| !verifiable(uri)) {
+                let why = format!("`{uri}` is no http or https address; its host may begin with `*.`");
+                return Err(SandboxError::Refused(why));
             }
+            application.submit(uris);
             Ok(())
         })
     }
@@ -84,10 +98,7 @@ impl Control {
     /// Verifies every redirect URI that was submitted, and moves the application to production.
     pub fn verify_redirect_uris(&self, client_id: &str) -> Result<Application, SandboxError> {
         self.change_application(client_id, |application| {
-            application.mode = Mode::Production;
-            for uri in &mut application.redirect_uris {
-                uri.verified = true;
-            }
+            application.verify();
             Ok(())
         })
     }
@@ -202,14 +213,29 @@ impl Control {
         })
     }
 
-    /// Disconnects a profile, as when a provider no longer accepts its login, or connects it again. Calendars of a
+    /// Disconnects a profile, or a conferencing profile, as when a provider no longer accepts its login, or connects it again. Calendars of a
     /// disconnected profile cannot be written to.
     pub fn set_profile_connected(&self, profile_id: &str, connected: bool) -> Result<(), SandboxError> {
         self.attempt(|world| {
+            if let Some(profile) = world.store.get::<ConferencingProfile>(profile_id)? {
+                let was_connected = profile.connected;
+                let profile = ConferencingProfile { connected, ..profile };
+                world.store.put(&profile)?;
+                if was_connected && !connected {
+                    world.account_changed(&profile.sub, "conferencing_profile_disconnected")?;
+                }
+                return Ok(());
+            }
             let Some(profile) = world.store.get::<Profile>(profile_id)? else {
                 return Err(SandboxError::Unknown { what: "profile", name: profile_id.into() });
             };
-            Ok(world.store.put(&Profile { connected, ..profile })?)
+            let was_connected = profile.connected;
+            let profile = Profile { connected, ..profile };
+            world.store.put(&profile)?;
+            if was_connected && !connected {
+                world.account_changed(&profile.sub, "profile_disconnected")?;
+            }
+            Ok(())
         })
     }
 

@@ -55,7 +55,7 @@ pub(super) fn client(world: &World, call: &Call) -> ApiResult<Application> {
     let status =
         StatusCode::from_u16(world.settings().invalid_client_status).unwrap_or(StatusCode::BAD_REQUEST);
     let application = application
-        .filter(|application| application.client_secret == secret)
+        .filter(|application| application.is_proven_by(&secret))
         .ok_or(ApiError::OAuth(status, "invalid_client"))?;
     call.admit(world, &application.client_id, None)?;
     Ok(application)

@@ -49,7 +49,7 @@ fn create(world: &World, call: &Call) -> ApiResult {
     let is_twelve_hour = params.object("formatting").is_some_and(|formatting| {
         let mut inner = Params::within(formatting, "formatting");
         let format = inner.choice("hour_format", &["H", "h"]);
-        params.errors.absorb(inner.errors);
+        params.absorb(inner);
         format.as_deref() == Some("h")
     });
     params.finish()?;
@@ -69,7 +69,7 @@ fn request(application: &Application, params: &mut Params<'_>) -> Option<Authori
     }
     let scope = inner.text("scope", 1024).filter(|scope| !scope.is_empty());
     let state = inner.text("state", 4096);
-    params.errors.absorb(inner.errors);
+    params.absorb(inner);
     Some(AuthorizationRequest {
         kind: ConnectionKind::Account,
         client_id: application.client_id.clone(),
@@ -103,7 +103,7 @@ fn judge(params: &mut Params<'_>, event: &Value) {
             inner.wrong("end", "invalid", "must not be before start");
         }
     }
-    params.errors.absorb(inner.errors);
+    params.absorb(inner);
 }
 
 /// The page: what is to be added, and to whose calendar.
@@ -116,7 +116,9 @@ fn show(world: &World, call: &Call) -> ApiResult {
 
 /// Adds the event and sends the browser to the application, with a code; or without one where the person would not.
 fn answer(world: &World, call: &Call) -> ApiResult {
-    let Some(link) = world.store.get::<AddToCalendarLink>(call.path("token"))? else { return Ok(unknown_link()) };
+    let Some(link) = world.store.get::<AddToCalendarLink>(call.path("token"))? else {
+        return Ok(unknown_link());
+    };
     let mut params = call.params()?;
     let (decision, account) = (params.text("decision", 100), params.text("account", 200));
     if decision.as_deref() == Some("cancel") {
@@ -136,7 +138,8 @@ fn answer(world: &World, call: &Call) -> ApiResult {
         Some(Err(ApiError::Store(error))) => return Err(error.into()),
         _ => return ask(world, call, &link, Some("That calendar cannot be written to at the moment.")),
     };
-    let acting = Acting { client_id: link.request.client_id.clone(), account, scope: link.request.scope.clone() };
+    let acting =
+        Acting { client_id: link.request.client_id.clone(), account, scope: link.request.scope.clone() };
     match upsert(world, &acting, &calendar, &link.event) {
         Ok(_) => Ok(redirect(&link.request.approve(world, candidate)?)),
         // Some services are not to be had in every calendar, such as a conference of its own.

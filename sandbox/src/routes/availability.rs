@@ -2,12 +2,15 @@
 //! <https://docs.cronofy.com/developers/api/scheduling/availability/> and
 //! <https://docs.cronofy.com/developers/api/scheduling/sequenced-availability/>.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::Router;
+use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::post;
+use serde_json::Value;
 
 use crate::auth::Caller;
 use crate::availability::{
@@ -20,6 +23,11 @@ use crate::settings::UnknownParticipants;
 use crate::world::World;
 use crate::world::store::StoreError;
 
+/// The fields of a query that are numbers, and those that are true or false.
+const NUMBERS: [&str; 6] = ["hours", "limit", "max_results", "minutes", "ordinal", "required"];
+const FLAGS: [&str; 4] =
+    ["ignore_tentative", "include_member_statuses", "managed_availability", "only_managed_events"];
+
 pub(super) fn router() -> Router<State> {
     Router::new()
         .route("/v1/availability", post(operation(read)))
@@ -28,14 +36,16 @@ pub(super) fn router() -> Router<State> {
 
 fn read(world: &World, call: &Call) -> ApiResult {
     let client_id = asker(world, call)?;
-    let query = AvailabilityQuery::parse(call.body()?, &Limits::default())?;
+    let body = typed(call)?;
+    let query = AvailabilityQuery::parse(&body, &Limits::default())?;
     let calendars = calendars(world, &client_id, &query.subs(), query.horizon())?;
     Ok(Json(availability(&query, &calendars).body()).into_response())
 }
 
 fn read_sequenced(world: &World, call: &Call) -> ApiResult {
     let client_id = asker(world, call)?;
-    let query = SequencedQuery::parse(call.body()?, &Limits::default())?;
+    let body = typed(call)?;
+    let query = SequencedQuery::parse(&body, &Limits::default())?;
     let calendars = calendars(world, &client_id, &query.subs(), query.horizon())?;
     Ok(Json(sequenced_availability(&query, &calendars).body()).into_response())
 }
@@ -84,4 +94,38 @@ pub(super) fn known_participants<'s>(
         }
     }
     Ok((known, errors))
+}
+
+/// The body with the numbers and booleans that a form can only spell.
+fn typed(call: &Call) -> ApiResult<Cow<'_, Value>> {
+    let kind = call.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let mut body = Cow::Borrowed(call.body()?);
+    if kind.trim_start().starts_with("application/x-www-form-urlencoded") {
+        spell_out(body.to_mut());
+    }
+    Ok(body)
+}
+
+fn spell_out(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(spell_out),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let Some(text) = field.as_str() else {
+                    spell_out(field);
+                    continue;
+                };
+                if NUMBERS.contains(&name.as_str()) {
+                    if let Ok(number) = text.parse::<i64>() {
+                        *field = number.into();
+                    }
+                } else if FLAGS.contains(&name.as_str())
+                    && let Ok(flag) = text.to_ascii_lowercase().parse::<bool>()
+                {
+                    *field = flag.into();
+                }
+            }
+        }
+        _ => {}
+    }
 }

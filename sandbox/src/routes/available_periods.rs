@@ -2,7 +2,7 @@
 //! <https://docs.cronofy.com/developers/api/scheduling/available-periods/>
 
 use axum::Router;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -30,6 +30,11 @@ pub(super) fn router() -> Router<State> {
         // The PHP client deletes here.
         .route(&format!("{PATH}/"), delete(operation(remove)))
         .route(&format!("{PATH}/pages/{{page_token}}"), get(operation(page)))
+}
+
+/// The writes that may stand in a batch.
+pub(super) fn batchable() -> Router<State> {
+    Router::new().route(PATH, post(operation(upsert)).delete(operation(remove)))
 }
 
 fn upsert(world: &World, call: &Call) -> ApiResult {

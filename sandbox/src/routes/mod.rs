@@ -21,37 +21,73 @@
 //!
 //! Lists in pages use [`Listing`](crate::paging::Listing).
 
+mod accessible_calendars;
 mod account;
+mod add_to_calendar;
+mod applications;
+mod attachments;
 mod availability;
 mod availability_rules;
 mod available_periods;
+mod batch;
 mod bookable_events;
 mod calendars;
+mod channels;
+mod conferencing_service_authorizations;
+mod consents;
+mod delegated_access;
+mod element_tokens;
 mod events;
 mod free_busy;
 mod link_tokens;
+mod meeting_agents;
 mod organizational_unit;
+mod permissions;
 mod profiles;
+mod real_time;
+mod resources;
+mod scheduling_conversations;
+mod scheduling_requests;
 mod smart_invites;
+mod subscriptions;
 mod userinfo;
 
 use axum::Router;
 
 use crate::server::State;
 
+pub(crate) use self::meeting_agents::end_meeting_agent;
+pub(crate) use self::subscriptions::Subscription;
+
 pub(crate) fn router() -> Router<State> {
     Router::new()
+        .merge(accessible_calendars::router())
         .merge(account::router())
+        .merge(add_to_calendar::router())
+        .merge(applications::router())
+        .merge(attachments::router())
         .merge(availability::router())
         .merge(availability_rules::router())
         .merge(available_periods::router())
+        .merge(batch::router())
         .merge(bookable_events::router())
         .merge(calendars::router())
+        .merge(channels::router())
+        .merge(conferencing_service_authorizations::router())
+        .merge(consents::router())
+        .merge(delegated_access::router())
+        .merge(element_tokens::router())
         .merge(events::router())
         .merge(free_busy::router())
         .merge(link_tokens::router())
+        .merge(meeting_agents::router())
         .merge(organizational_unit::router())
+        .merge(permissions::router())
         .merge(profiles::router())
+        .merge(real_time::router())
+        .merge(resources::router())
+        .merge(scheduling_conversations::router())
+        .merge(scheduling_requests::router())
         .merge(smart_invites::router())
         .merge(userinfo::router())
 }

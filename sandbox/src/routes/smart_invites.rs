@@ -76,7 +76,7 @@ fn request(world: &World, application: &Application, mut params: Params<'_>, to:
     let event = event.ok_or(ApiError::NotFound)?;
     let known = to.find(world, application)?;
     let is_new = known.is_none();
-    let mut invite = match known {
+    let invite = match known {
         Some(invite) => invite,
         None => world.new_smart_invite(
             &application.client_id,
@@ -101,19 +101,23 @@ fn request(world: &World, application: &Application, mut params: Params<'_>, to:
         Recipient { email: new.email.clone(), status: status.unwrap_or(known.status), ..known }
     });
     let recipients: Vec<_> = recipients.collect();
-    let before =
-        (invite.event.clone(), invite.organizer.clone(), invite.is_cancelled, invite.recipients.len());
-    invite.event = event;
-    if let Some((name, email)) = organizer {
-        invite.organizer = InviteOrganizer { name, email: email.unwrap_or(invite.organizer.email) };
-    }
-    invite.recipients = recipients;
-    invite.is_cancelled = false;
-    invite.callback_url = callback_url.or(invite.callback_url);
-    let now = (invite.event.clone(), invite.organizer.clone(), invite.is_cancelled, invite.recipients.len());
-    if !is_new && (before != now || !removed.is_empty()) {
-        invite.sequence += 1;
-    }
+    let organizer = match organizer {
+        Some((name, email)) => {
+            InviteOrganizer { name, email: email.unwrap_or_else(|| invite.organizer.email.clone()) }
+        }
+        None => invite.organizer.clone(),
+    };
+    let same_people = removed.is_empty() && recipients.len() == invite.recipients.len();
+    let same = same_people && !invite.is_cancelled && invite.event == event && invite.organizer == organizer;
+    let invite = SmartInvite {
+        sequence: if is_new || same { invite.sequence } else { invite.sequence + 1 },
+        event,
+        organizer,
+        recipients,
+        is_cancelled: false,
+        callback_url: callback_url.or_else(|| invite.callback_url.clone()),
+        ..invite
+    };
     answer(world, invite, &removed)
 }
 

@@ -15,6 +15,12 @@ pub struct Application {
     pub client_id: String,
     /// Proves that a call comes from the application: `CRN_` and 38 characters.
     pub client_secret: String,
+    /// The secret before the present one, while both are good.
+    #[serde(default)]
+    pub retiring_secret: Option<String>,
+    /// Where it is told of times that people chose in scheduling requests.
+    #[serde(default)]
+    pub push_url: Option<String>,
     /// What people read on the authorization page.
     pub name: String,
     /// The application's homepage.
@@ -75,6 +81,23 @@ pub struct RedirectUri {
     pub verified: bool,
 }
 
+/// A key that registers applications for an organization.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AdminApiKey {
+    pub(crate) key: String,
+    pub(crate) organization_id: String,
+}
+
+impl Record for AdminApiKey {
+    const KIND: &'static str = "admin_api_key";
+    fn id(&self) -> &str {
+        &self.key
+    }
+    fn parent(&self) -> &str {
+        &self.organization_id
+    }
+}
+
 impl Record for Application {
     const KIND: &'static str = "application";
     fn id(&self) -> &str {
@@ -89,7 +112,35 @@ impl Application {
     /// The same application with all but the first letters of its secret hidden.
     pub(crate) fn masked(mut self) -> Self {
         self.client_secret = crate::recorder::mask(&self.client_secret);
+        self.retiring_secret = self.retiring_secret.as_deref().map(crate::recorder::mask);
         self
+    }
+
+    /// The secrets that are good at present, the newest first.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.client_secret.as_str()).chain(self.retiring_secret.as_deref())
+    }
+
+    /// Whether this is one of its secrets.
+    pub(crate) fn is_proven_by(&self, secret: &str) -> bool {
+        self.secrets().any(|known| known == secret)
+    }
+
+    /// Submits redirect URIs for verification, beside those that were submitted before.
+    pub(crate) fn submit(&mut self, uris: &[String]) {
+        for uri in uris {
+            if self.redirect_uris.iter().all(|known| known.uri != *uri) {
+                self.redirect_uris.push(RedirectUri { uri: uri.clone(), verified: false });
+            }
+        }
+    }
+
+    /// Verifies every redirect URI that was submitted, and moves the application to production.
+    pub(crate) fn verify(&mut self) {
+        self.mode = Mode::Production;
+        for uri in &mut self.redirect_uris {
+            uri.verified = true;
+        }
     }
 
     /// Whether people may be sent back to this address.
@@ -104,10 +155,32 @@ impl Application {
 }
 
 impl World {
+    /// The application whose secret this is.
+    pub(crate) fn application_by_secret(&self, secret: &str) -> Result<Option<Application>, StoreError> {
+        if let Some(application) = self.store.find::<Application>(secret)? {
+            return Ok(Some(application));
+        }
+        let mut applications = self.store.all::<Application>()?.into_iter();
+        Ok(applications.find(|application| application.retiring_secret.as_deref() == Some(secret)))
+    }
+
+    /// Gives an application a new secret; the one it had stays good until it is retired.
+    pub(crate) fn rotate_secret(&self, application: Application) -> Result<Application, StoreError> {
+        let application = Application {
+            retiring_secret: Some(application.client_secret),
+            client_secret: self.ids.client_secret(),
+            ..application
+        };
+        self.store.put(&application)?;
+        Ok(application)
+    }
+
     pub(crate) fn create_application(&self, new: NewApplication) -> Result<Application, StoreError> {
         let application = Application {
             client_id: self.ids.text(32),
             client_secret: self.ids.client_secret(),
+            retiring_secret: None,
+            push_url: None,
             name: if new.name.is_empty() { "Unnamed application".into() } else { new.name },
             url: new.url,
             mode: new.mode,
@@ -154,6 +227,8 @@ mod tests {
         Application {
             client_id: "id".into(),
             client_secret: "CRN_hidden".into(),
+            retiring_secret: None,
+            push_url: None,
             name: "Rota".into(),
             url: String::new(),
             mode: Mode::Production,

@@ -169,12 +169,18 @@ impl World {
         self.store.list(calendar_id)
     }
 
-    /// Marks an event deleted; reads with `include_deleted` still show it.
-    pub(crate) fn delete_event(&self, event: Event) -> Result<(), StoreError> {
+    /// Stores an event and tells those who listen for changes by others than `by`, the application that wrote it.
+    pub(crate) fn save_event(&self, event: &Event, by: Option<&str>) -> Result<(), StoreError> {
+        self.store.put(event)?;
+        self.event_changed(event, by)
+    }
+
+    /// Marks an event deleted, and tells those who listen; reads with `include_deleted` still show it.
+    pub(crate) fn delete_event(&self, event: Event, by: Option<&str>) -> Result<(), StoreError> {
         if event.deleted {
             return Ok(());
         }
-        self.store.put(&Event { deleted: true, updated: self.now(), ..event })
+        self.save_event(&Event { deleted: true, updated: self.now(), ..event }, by)
     }
 }
 

@@ -5,16 +5,25 @@
 //! `&World` and stand beside their record.
 
 pub(crate) mod accounts;
+pub(crate) mod add_to_calendar;
 pub(crate) mod applications;
+pub(crate) mod attachments;
 pub(crate) mod authorizations;
 pub(crate) mod availability;
 pub(crate) mod bookable_events;
 pub(crate) mod calendars;
+pub(crate) mod channels;
+pub(crate) mod consents;
+pub(crate) mod delegations;
+pub(crate) mod deliveries;
 pub(crate) mod event_time;
 pub(crate) mod events;
 pub(crate) mod ids;
+pub(crate) mod meeting_agents;
 pub(crate) mod organizations;
+pub(crate) mod scheduling_conversations;
 pub(crate) mod scheduling_links;
+pub(crate) mod scheduling_requests;
 mod seed;
 pub(crate) mod smart_invites;
 pub(crate) mod store;

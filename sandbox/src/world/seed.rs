@@ -1,11 +1,13 @@
 //! The world a new sandbox starts with: a clinic with its staff and rooms, a second organization, and a bystander.
 
 use jiff::SignedDuration;
+use serde_json::json;
 
 use super::World;
 use super::accounts::{Account, ConferencingProfile};
 use super::calendars::Calendar;
 use super::event_time::{Moment, day_from, time_zone};
+use super::delegations::ResourceDetails;
 use super::events::{Attendee, Event, Location, Organizer};
 use super::organizations::{NewMember, NewResource};
 use super::store::StoreError;
@@ -35,8 +37,9 @@ pub(super) fn populate(world: &World) -> Result<(), StoreError> {
     for (email, name) in
         [("room1@example.com", "Consulting room 1"), ("room2@example.com", "Consulting room 2")]
     {
-        world
-            .add_resource(&clinic.organization_id, NewResource { email: email.into(), name: name.into() })?;
+        let new = NewResource { email: email.into(), name: name.into() };
+        let room = world.add_resource(&clinic.organization_id, new)?;
+        world.store.put(&details(room.sub))?;
     }
     let fabrikam = world.create_organization("Fabrikam")?;
     for person in FABRIKAM {
@@ -50,6 +53,24 @@ pub(super) fn populate(world: &World) -> Result<(), StoreError> {
         world.set_public_url(&clinic.organization_id, &doctor.sub, Some(page))?;
     }
     Ok(())
+}
+
+/// What is known of a consulting room.
+fn details(sub: String) -> ResourceDetails {
+    let location = json!({
+        "building_name": "Northwind House",
+        "floor_name": "2",
+        "floor_section": "East",
+        "address": {
+            "lines": ["1 Wheeler Gate"],
+            "locality": "Nottingham",
+            "region": "Nottinghamshire",
+            "postal_code": "NG1 2NA",
+            "country": "GB",
+        },
+        "coordinates": { "lat": 52.9526, "long": -1.1512 },
+    });
+    ResourceDetails { sub, capacity: Some(4), location: Some(location) }
 }
 
 fn add(world: &World, organization_id: &str, (email, name, roles): Person) -> Result<(), StoreError> {

@@ -213,9 +213,7 @@ impl SmartInvite {
                 name: Some(self.organizer.name.clone()),
             },
             attendees: attendees.collect(),
-            reminders: reminders
-                .filter_map(|reminder| u32::try_from(reminder["minutes"].as_i64()?).ok())
-                .collect(),
+            reminders: reminders.filter_map(|reminder| minutes(&reminder["minutes"])).collect(),
             transparent: event
                 .text("transparency")
                 .map_or(event.start.is_date(), |word| word == "transparent"),
@@ -269,6 +267,14 @@ pub(crate) fn proposal(event: &InvitedEvent, start: Timestamp, end: Timestamp) -
 fn zoned(moment: Moment, tzid: &str) -> ZonedDateTime {
     let zone = time_zone(tzid).unwrap_or(TimeZone::UTC);
     moment.instant(&zone).to_zoned_datetime(zone)
+}
+
+/// A whole number, or in what a form wrote its digits.
+fn minutes(value: &Value) -> Option<u32> {
+    match value {
+        Value::String(digits) => digits.parse().ok(),
+        number => u32::try_from(number.as_u64()?).ok(),
+    }
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -85,6 +85,46 @@ const KNOWN: &[Known] = &[
     ),
     ("ou_sub_prefix", "How an organization's sub begins", "", &[]),
     ("geo_plan", "The plan includes locations", "Allows include_geo.", &[]),
+    (
+        "availability_with_access_token",
+        "Access tokens may ask for availability",
+        "Otherwise only API keys may.",
+        &[],
+    ),
+    (
+        "unknown_participants",
+        "Availability of strangers",
+        "What becomes of a query about somebody the application is not connected to.",
+        &[("refuse", "Refuse it"), ("never_free", "They are never free")],
+    ),
+    (
+        "missing_deletes",
+        "Deleting what is not there",
+        "Rules, periods and registrations.",
+        &[("accept", "Accept it"), ("refuse", "Answer 404")],
+    ),
+    ("wrap_availability_rule", "A rule is read inside availability_rule", "", &[]),
+    ("smart_invite_move_asks_again", "Moving a smart invite asks its recipients again", "", &[]),
+    (
+        "removed_recipients",
+        "Removed recipients of a smart invite",
+        "How attachments.removed lists them.",
+        &[("list", "As a list"), ("object", "As one object")],
+    ),
+    ("scheduling_needs_oauth", "Scheduling links need oauth.redirect_uri", "", &[]),
+    ("wrap_bookable_event", "Bookable events are shown inside bookable_event", "", &[]),
+    (
+        "repeated_bookable_event",
+        "Creating a bookable event again",
+        "",
+        &[("update", "Updates it"), ("refuse", "Is refused")],
+    ),
+    (
+        "remove_registration_status",
+        "Removing a registration answers",
+        "",
+        &[("202", "202"), ("200", "200 with the event")],
+    ),
 ];
 
 /// The words of a setting; one that is not known is called by its name and comes last.

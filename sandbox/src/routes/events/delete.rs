@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 
-use super::Options;
+use super::{Options, extras};
 use super::write::{answer, external_event};
 use crate::auth::{Acting, Scope};
 use crate::call::Call;
@@ -10,7 +10,6 @@ use crate::errors::{ApiError, ApiResult, accepted};
 use crate::params::Params;
 use crate::world::World;
 use crate::world::calendars::Calendar;
-use crate::world::store::StoreError;
 
 /// `DELETE /v1/calendars/{calendar_id}/events` with `event_id` or `event_uid`, in the body or the query.
 pub(super) fn one(world: &World, call: &Call) -> ApiResult {
@@ -25,7 +24,7 @@ pub(super) fn one(world: &World, call: &Call) -> ApiResult {
             return Err(ApiError::Forbidden);
         }
         params.finish()?;
-        world.delete_event(event)?;
+        extras::delete(world, &acting, event)?;
     } else {
         let event_id = params.required_text("event_id", 1024);
         params.finish()?;
@@ -33,7 +32,7 @@ pub(super) fn one(world: &World, call: &Call) -> ApiResult {
         if let Some(event) =
             world.managed_event(&acting.client_id, &calendar.calendar_id, &event_id.unwrap_or_default())?
         {
-            world.delete_event(event)?;
+            extras::delete(world, &acting, event)?;
         }
     }
     answer(world, call, &acting, include_userinfo)
@@ -72,10 +71,10 @@ pub(super) fn bulk(world: &World, call: &Call) -> ApiResult<Response> {
     Ok(accepted())
 }
 
-fn delete_written(world: &World, acting: &Acting, calendar: &Calendar) -> Result<(), StoreError> {
+fn delete_written(world: &World, acting: &Acting, calendar: &Calendar) -> ApiResult<()> {
     for event in world.events_in(&calendar.calendar_id)? {
         if event.is_managed_by(&acting.client_id) {
-            world.delete_event(event)?;
+            extras::delete(world, acting, event)?;
         }
     }
     Ok(())

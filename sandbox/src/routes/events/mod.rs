@@ -3,6 +3,7 @@
 
 mod conferencing;
 mod delete;
+mod extras;
 mod participation;
 mod read;
 pub(super) mod select;
@@ -29,6 +30,13 @@ pub(super) fn router() -> Router<State> {
             "/v1/calendars/{calendar_id}/events/{event_uid}/participation_status",
             post(operation(participation::change)),
         )
+}
+
+/// The writes that may stand in a batch.
+pub(super) fn batchable() -> Router<State> {
+    Router::new()
+        .route("/v1/calendars/{calendar_id}/events", post(operation(write::write)))
+        .route("/v1/calendars/{calendar_id}/events", delete(operation(delete::one)))
 }
 
 /// What an application may do with an event.

@@ -39,6 +39,6 @@ pub(super) fn change(world: &World, call: &Call) -> ApiResult {
     event.deleted = drops && status == "declined";
     event.participation_status = status;
     event.updated = world.now();
-    world.store.put(&event)?;
+    world.save_event(&event, Some(&acting.client_id))?;
     Ok(accepted())
 }

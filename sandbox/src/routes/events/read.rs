@@ -47,7 +47,8 @@ fn listing(acting: &Acting) -> Listing<'_> {
     Listing { client_id: &acting.client_id, owner: &acting.account.sub, path: PATH, name: "events" }
 }
 
-fn event_json(
+/// An event as an application reads it.
+pub(super) fn event_json(
     world: &World,
     acting: &Acting,
     selected: &Selected,

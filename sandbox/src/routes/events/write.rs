@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 
-use super::{Options, conferencing};
+use super::{Options, conferencing, extras};
 use crate::auth::{Acting, Scope};
 use crate::call::Call;
 use crate::errors::{ApiError, ApiResult, accepted};
@@ -49,7 +49,7 @@ pub(super) fn write(world: &World, call: &Call) -> ApiResult {
     };
     let event = changed(world, &acting, &calendar, &mut params, event, is_new)?;
     params.finish()?;
-    world.store.put(&event)?;
+    extras::save(world, &acting, &calendar, event)?;
     answer(world, call, &acting, include_userinfo)
 }
 
@@ -62,8 +62,7 @@ pub(in crate::routes) fn upsert(
     body: &Value,
 ) -> ApiResult<Event> {
     let event = judge(world, acting, calendar, body)?;
-    world.store.put(&event)?;
-    Ok(event)
+    extras::save(world, acting, calendar, event)
 }
 
 /// The event that [`upsert`] would write, or what is wrong with the body.
@@ -185,6 +184,7 @@ fn changed(
     reminders(params, &mut event.written);
     recurrence(params, &mut event);
     conferencing::apply(world, acting, calendar, params, &mut event.written)?;
+    extras::judge(world, acting, calendar, params)?;
     for name in KEPT {
         if let Some(value) = params.value(name) {
             event.written.insert(name.into(), value.clone());

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{link_json, time_json, zone_of};
 use crate::auth::Acting;
-use crate::errors::ApiResult;
+use crate::errors::{ApiError, ApiResult};
 use crate::outbox::Outgoing;
-use crate::routes::events::write::upsert;
+use crate::routes::events::write::{judge, upsert};
 use crate::world::World;
 use crate::world::accounts::Account;
 use crate::world::calendars::Calendar;
@@ -15,17 +15,57 @@ use crate::world::scheduling_links::{Chosen, LinkKind, LinkStatus, SchedulingLin
 use crate::world::store::StoreError;
 
 /// The application at work in somebody's calendars; None for a `sub` that is nobody's.
-pub(in crate::routes) fn acting_for(world: &World, client_id: &str, sub: &str) -> Result<Option<Acting>, StoreError> {
+pub(in crate::routes) fn acting_for(
+    world: &World,
+    client_id: &str,
+    sub: &str,
+) -> Result<Option<Acting>, StoreError> {
     let account = world.store.get::<Account>(sub)?;
     Ok(account.map(|account| Acting { client_id: client_id.into(), account, scope: String::new() }))
 }
 
-/// Writes the events of a choice to every target calendar, posts the callback and closes the link.
-pub(super) fn complete(world: &World, link: &SchedulingLink, chosen: Vec<Chosen>, user_tzid: &str) -> ApiResult<SchedulingLink> {
+/// One event that a choice writes, where, and on whose behalf.
+pub(super) struct Booking {
+    acting: Acting,
+    calendar: Calendar,
+    event: Value,
+}
+
+/// The events that a choice writes to every target calendar; an error where one of them cannot be written.
+pub(super) fn bookings(world: &World, link: &SchedulingLink, chosen: &[Chosen]) -> ApiResult<Vec<Booking>> {
+    let (first, others) = link.targets.split_at(link.targets.len().min(1));
+    let (hosts, guests) = if link.is_single_event { (first, others) } else { (&link.targets[..], &[][..]) };
+    let mut bookings = Vec::new();
+    for time in chosen {
+        let mut event = link.event_of(&time.sequence_id);
+        event["start"] = time_json(link, time.start);
+        event["end"] = time_json(link, time.end);
+        for host in hosts {
+            if !world.reaches(&link.client_id, &host.sub)? {
+                return Err(ApiError::Forbidden);
+            }
+            let acting = acting_for(world, &link.client_id, &host.sub)?.ok_or(ApiError::NotFound)?;
+            let calendar = world.writable_calendar_of(&host.sub, &host.calendar_id)?;
+            let event = with_guests(world, event.clone(), &acting.account, guests)?;
+            judge(world, &acting, &calendar, &event)?;
+            bookings.push(Booking { acting, calendar, event });
+        }
+    }
+    Ok(bookings)
+}
+
+/// Writes the events of a choice, posts the callback and closes the link.
+pub(super) fn complete(
+    world: &World,
+    link: &SchedulingLink,
+    chosen: Vec<Chosen>,
+    bookings: &[Booking],
+    user_tzid: &str,
+) -> ApiResult<SchedulingLink> {
     let link = SchedulingLink { status: LinkStatus::Completed, chosen, ..link.clone() };
     world.store.put(&link)?;
-    for time in &link.chosen {
-        write(world, &link, time)?;
+    for Booking { acting, calendar, event } in bookings {
+        upsert(world, acting, calendar, event)?;
     }
     if let Some(url) = &link.urls.completed {
         world.post(Outgoing::callback(&link.client_id, url, &callback(&link, user_tzid)))?;
@@ -50,31 +90,18 @@ pub(super) fn tell_of_no_times(
     world.post(Outgoing::callback(&link.client_id, url, &body))
 }
 
-fn write(world: &World, link: &SchedulingLink, time: &Chosen) -> ApiResult<()> {
-    let mut event = link.event_of(&time.sequence_id);
-    event["start"] = time_json(link, time.start);
-    event["end"] = time_json(link, time.end);
-    let targets = if link.is_single_event { link.targets.get(..1).unwrap_or_default() } else { &link.targets };
-    for target in targets {
-        let Some(acting) = acting_for(world, &link.client_id, &target.sub)? else { continue };
-        let calendar = writable(world, target)?;
-        let others = if link.is_single_event { &link.targets } else { &[][..] };
-        let event = with_guests(world, event.clone(), &acting.account, others)?;
-        upsert(world, &acting, &calendar, &event)?;
-    }
-    Ok(())
-}
-
-/// A target calendar as long as it can be written to.
-pub(super) fn writable(world: &World, target: &TargetCalendar) -> ApiResult<Calendar> {
-    world.writable_calendar_of(&target.sub, &target.calendar_id)
-}
-
 /// Invites the owners of the other target calendars to the one event there is.
-fn with_guests(world: &World, mut event: Value, host: &Account, targets: &[TargetCalendar]) -> ApiResult<Value> {
+fn with_guests(
+    world: &World,
+    mut event: Value,
+    host: &Account,
+    targets: &[TargetCalendar],
+) -> ApiResult<Value> {
     let mut invited = event["attendees"]["invite"].as_array().cloned().unwrap_or_default();
     for target in targets.iter().filter(|target| target.sub != host.sub) {
-        if let Some(account) = world.store.get::<Account>(&target.sub)?.filter(|account| !account.email.is_empty()) {
+        if let Some(account) =
+            world.store.get::<Account>(&target.sub)?.filter(|account| !account.email.is_empty())
+        {
             let known = |guest: &Value| {
                 guest["email"].as_str().is_some_and(|email| email.eq_ignore_ascii_case(&account.email))
             };
@@ -97,7 +124,8 @@ fn callback(link: &SchedulingLink, user_tzid: &str) -> Value {
         event["end"] = time_json(link, time.end);
         event
     };
-    let participants = |time: &Chosen| time.participants.iter().map(|sub| json!({ "sub": sub })).collect::<Vec<_>>();
+    let participants =
+        |time: &Chosen| time.participants.iter().map(|sub| json!({ "sub": sub })).collect::<Vec<_>>();
     let user = json!({ "tzid": user_tzid });
     match (link.kind, link.chosen.as_slice()) {
         (LinkKind::Scheduling, [only, ..]) => {

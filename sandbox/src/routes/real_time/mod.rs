@@ -59,9 +59,8 @@ fn lookup(world: &World, call: &Call) -> ApiResult {
     let token = params.required_text("token", 200);
     params.finish()?;
     let link = world.store.find::<SchedulingLink>(&token.unwrap_or_default())?;
-    let own = |link: &SchedulingLink| {
-        link.client_id == application.client_id && link.kind == LinkKind::Scheduling
-    };
+    let own =
+        |link: &SchedulingLink| link.client_id == application.client_id && link.kind == LinkKind::Scheduling;
     let link = link.filter(own).ok_or(ApiError::NotFound)?;
     Ok(reply(call, &link))
 }

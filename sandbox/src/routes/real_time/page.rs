@@ -10,7 +10,7 @@ use minijinja::context;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::complete::{complete, shown_zone, start_of, tell_of_no_times, writable};
+use super::complete::{bookings, complete, shown_zone, start_of, tell_of_no_times};
 use crate::call::{Call, operation};
 use crate::errors::{ApiError, ApiResult};
 use crate::oauth::authorize::redirect;
@@ -60,15 +60,13 @@ fn answer(world: &World, call: &Call) -> ApiResult {
     let Some(choice) = choices.iter().find(|choice| Some(start_of(choice)) == start) else {
         return view.choose(world, &choices, Some(TAKEN));
     };
-    // Looked at before anything is written, so that all calendars are written to or none.
-    for target in &link.targets {
-        match writable(world, target) {
-            Ok(_) => {}
-            Err(ApiError::Store(error)) => return Err(error.into()),
-            Err(_) => return Ok(unwritable()),
-        }
-    }
-    let link = complete(world, &link, choice.clone(), &view.tzid)?;
+    // Judged before anything is written, so that all calendars are written to or none.
+    let bookings = match bookings(world, &link, choice) {
+        Ok(bookings) => bookings,
+        Err(ApiError::Store(error)) => return Err(error.into()),
+        Err(_) => return Ok(unwritable()),
+    };
+    let link = complete(world, &link, choice.clone(), &bookings, &view.tzid)?;
     match &link.urls.redirect {
         Some(address) => Ok(redirect(address)),
         None => Ok(View { link: &link, ..view }.closed()),
@@ -118,12 +116,7 @@ struct Entry {
 }
 
 impl<'a> View<'a> {
-    fn of(
-        world: &World,
-        call: &Call,
-        link: &'a SchedulingLink,
-        params: &mut Params<'_>,
-    ) -> ApiResult<Self> {
+    fn of(world: &World, call: &Call, link: &'a SchedulingLink, params: &mut Params<'_>) -> ApiResult<Self> {
         let tzid = params.text("tzid", 100).filter(|tzid| time_zone(tzid).is_some());
         let tzid = tzid.unwrap_or_else(|| shown_zone(link).to_owned());
         let application = world.store.get::<Application>(&link.client_id)?;
@@ -216,7 +209,8 @@ impl<'a> View<'a> {
 
     /// The page with the times, in the zone that was chosen.
     fn address(&self) -> String {
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("tzid", &self.tzid).finish();
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("tzid", &self.tzid).finish();
         format!("{}?{query}", self.path)
     }
 
@@ -248,7 +242,7 @@ impl<'a> View<'a> {
 }
 
 /// The time zones a person may choose: those named after places, and UTC.
-fn zones() -> Vec<String> {
+pub(in crate::routes) fn zones() -> Vec<String> {
     let mut zones: Vec<String> = jiff::tz::db()
         .available()
         .map(|name| name.to_string())
@@ -267,7 +261,8 @@ pub(in crate::routes) fn unknown_link() -> Response {
     )
 }
 
-fn unwritable() -> Response {
+/// What is said where a calendar that must be written to cannot be.
+pub(in crate::routes) fn unwritable() -> Response {
     error_page(
         StatusCode::CONFLICT,
         "Nothing was booked",

@@ -33,23 +33,25 @@ pub(super) fn read(
     let event = object(&mut params, "event", kind == LinkKind::Scheduling);
     match kind {
         LinkKind::Scheduling => {
-            if let Some(event) = &event {
-                let errors = judged(world, application, &targets, event)?;
-                params.errors.absorb(errors.under("event"));
-            }
+            let errors =
+                event.as_ref().map(|event| judged(world, application, &targets, event)).transpose()?;
+            params.errors.absorb(errors.unwrap_or_default().under("event"));
         }
-        LinkKind::Sequencing => steps(world, application, &targets, event.as_ref(), &availability, &mut params)?,
+        LinkKind::Sequencing => {
+            steps(world, application, &targets, event.as_ref(), &availability, &mut params)?;
+        }
     }
     let event_creation = params.choice("event_creation", &["default", "single"]);
     let selection_mode = params.text("selection_mode", 100);
-    let minimum_notice = match params.value("minimum_notice").map(|value| Minutes::parse(value, "minimum_notice")) {
-        Some(Err(errors)) => {
-            params.errors.absorb(errors.into());
-            Minutes::default()
-        }
-        Some(Ok(notice)) => notice,
-        None => Minutes::default(),
-    };
+    let minimum_notice =
+        match params.value("minimum_notice").map(|value| Minutes::parse(value, "minimum_notice")) {
+            Some(Err(errors)) => {
+                params.errors.absorb(errors.into());
+                Minutes::default()
+            }
+            Some(Ok(notice)) => notice,
+            None => Minutes::default(),
+        };
     let link = SchedulingLink {
         id: world.ids.id(kind.id_prefix()),
         token: world.ids.token(),
@@ -87,7 +89,7 @@ pub(in crate::routes) fn oauth(world: &World, application: &Application, params:
     }
     inner.text("scope", 1024);
     inner.text("state", 4096);
-    params.errors.absorb(inner.errors);
+    params.absorb(inner);
 }
 
 /// The calendars to write to, each one that the application reaches and that can be written to.
@@ -99,8 +101,7 @@ fn targets(
     let mut targets = Vec::new();
     for value in params.list("target_calendars", TARGETS).unwrap_or_default() {
         let mut inner = Params::within(value, "target_calendars");
-        let (sub, calendar_id) =
-            (inner.required_text("sub", 200), inner.required_text("calendar_id", 1024));
+        let (sub, calendar_id) = (inner.required_text("sub", 200), inner.required_text("calendar_id", 1024));
         if let (Some(sub), Some(calendar_id)) = (sub, calendar_id) {
             let reached = world.reaches(&application.client_id, &sub)?;
             match world.writable_calendar_of(&sub, &calendar_id) {
@@ -108,7 +109,11 @@ fn targets(
                 _ if !reached => inner.wrong("sub", "invalid", "must be known to the application"),
                 Ok(_) => targets.push(TargetCalendar { sub, calendar_id }),
                 Err(_) => {
-                    inner.wrong("calendar_id", "invalid", "must be a calendar of the account that can be written to");
+                    inner.wrong(
+                        "calendar_id",
+                        "invalid",
+                        "must be a calendar of the account that can be written to",
+                    );
                 }
             }
         }
@@ -213,7 +218,7 @@ fn hour_format(params: &mut Params<'_>) -> Option<String> {
     let formatting = params.object("formatting")?;
     let mut inner = Params::within(formatting, "formatting");
     let format = inner.choice("hour_format", &["H", "h"]);
-    params.errors.absorb(inner.errors);
+    params.absorb(inner);
     format
 }
 
@@ -222,7 +227,7 @@ fn urls(params: &mut Params<'_>) -> LinkUrls {
         let Some(value) = params.object(name) else { return [None, None, None] };
         let mut inner = Params::within(value, name);
         let found = keys.map(|key| address(&mut inner, key));
-        params.errors.absorb(inner.errors);
+        params.absorb(inner);
         found
     };
     let [completed, no_times_suitable, no_times_displayed] =
