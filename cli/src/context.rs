@@ -1,6 +1,9 @@
 //! What every command works with: the settings, and what is made of them when it is needed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
 
 use orgconnect::{
     Account, Client, Connection, ConnectionKind, ConnectionState, ConnectionSummary, FileStore, Organization,
@@ -19,6 +22,8 @@ const PAGE: usize = 100;
 pub(crate) struct Context {
     pub(crate) global: Global,
     pub(crate) output: Output,
+    /// Every client that was made, to be settled before the program ends.
+    clients: RefCell<Vec<Client>>,
 }
 
 /// Whoever a call is made by.
@@ -42,11 +47,20 @@ impl Context {
             store: path(global.store),
             json: global.json,
         };
-        Self { global, output }
+        Self { global, output, clients: RefCell::default() }
     }
 
     pub(crate) fn has_client_secret(&self) -> bool {
         self.global.client_secret_file.is_some() || secret_of(CLIENT_SECRET).is_some()
+    }
+
+    /// Waits for what goes on in the background: a refresh that is cut off may cost the connection.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let clients = self.clients.take();
+        for client in clients {
+            client.settle().await?;
+        }
+        Ok(())
     }
 
     pub(crate) fn client_secret(&self) -> Result<String> {
@@ -74,7 +88,9 @@ impl Context {
         if let Some(base_url) = &self.global.base_url {
             builder = builder.base_url(base_url);
         }
-        Ok(builder.build()?)
+        let client = builder.build()?;
+        self.clients.borrow_mut().push(client.clone());
+        Ok(client)
     }
 
     fn store_directory(&self) -> Result<PathBuf> {

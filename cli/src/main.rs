@@ -33,7 +33,11 @@ fn main() -> ExitCode {
         }
     };
     let context = Context::new(cli.global, output);
-    match runtime.block_on(commands::run(cli.command, &context)) {
+    let outcome = runtime.block_on(async {
+        let outcome = commands::run(cli.command, &context).await;
+        outcome.and(context.settle().await)
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             context.output.failure(&failure);

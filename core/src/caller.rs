@@ -28,10 +28,10 @@ use crate::{
 };
 
 /// How a call is carried out, where it differs from the client's settings.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CallOptions {
-    /// The time for the whole call, repetitions included. Default: the client's (30 s).
+    /// The time for the whole call, repetitions included: at most an hour. Default: the client's (30 s).
     pub timeout: Option<Duration>,
     /// How often it is sent at the most. Default: the client's (3).
     pub attempts: Option<u32>,
@@ -62,6 +62,17 @@ impl CallOptions {
     pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.extra.insert(name.into(), value.into());
         self
+    }
+}
+
+impl std::fmt::Debug for CallOptions {
+    /// The names of extra fields and not their values, which may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallOptions")
+            .field("timeout", &self.timeout)
+            .field("attempts", &self.attempts)
+            .field("extra", &self.extra.keys().collect::<Vec<_>>())
+            .finish()
     }
 }
 
@@ -166,6 +177,10 @@ impl Caller {
 
     /// Follows a link to a next page, if it leads to the API.
     pub(crate) async fn follow(&self, operation: &'static Operation, link: &str) -> Result<Reply> {
+        self.authority(operation)?;
+        if operation.paging.is_none() {
+            return Err(Error::invalid("operation", format!("{} does not page", operation.name)));
+        }
         let endpoints = &self.inner.settings.endpoints;
         let prepared = request::build_link(http::Method::GET, "next_page", link, endpoints)?;
         self.exchange(operation.name, prepared, Repeat::Safe, operation.paging.as_ref(), true).await
@@ -237,7 +252,7 @@ impl Caller {
         with_header: bool,
     ) -> Result<Reply> {
         let settings = &self.inner.settings;
-        let deadline = Instant::now() + self.options.timeout.unwrap_or(settings.timeout);
+        let deadline = Instant::now() + self.options.timeout.unwrap_or(settings.timeout).min(LONGEST_TIMEOUT);
         let attempts = self.options.attempts.unwrap_or(settings.retry.attempts).max(1);
         let mut rejected = None;
         let mut attempt = 1;
@@ -371,6 +386,9 @@ impl Caller {
             .with_body(reply.body.clone())
     }
 }
+
+/// A call that takes longer than this is not waited for.
+pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_hours(1);
 
 struct Bearer {
     authorization: HeaderValue,

@@ -10,6 +10,7 @@ use std::{
 use http::HeaderValue;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use tracing::Instrument;
 
 use crate::{
     Account, CallOptions, Connection, ConnectionId, Error, Organization, Reply, Result, Secret,
@@ -36,6 +37,7 @@ use crate::{
     webhook::Verifier,
 };
 
+const SMALLEST_RESPONSE_LIMIT: usize = 64 << 10;
 /// How many idle connections keep their tokens in memory before the idle ones are forgotten (the store has them).
 const REMEMBERED: usize = 4096;
 
@@ -143,7 +145,28 @@ impl Client {
         PendingAuthorization::unseal(text, &self.inner().settings.client_secret)
     }
 
+    /// Waits for refreshes that are under way in the background, and for tokens that could not be saved yet. Writes the
+    /// token store.
+    ///
+    /// Call it before a short-lived program ends: a refresh that is cut off between Cronofy's answer and the store may
+    /// cost the connection.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store) if tokens still can't be saved; they are lost if the process ends now.
+    pub async fn settle(&self) -> Result<()> {
+        let connections: Vec<Arc<Tokens>> = lock(&self.inner().connections).values().cloned().collect();
+        let mut outcome = Ok(());
+        for tokens in connections {
+            if let Err(error) = self.inner().settle(&tokens).await {
+                outcome = Err(error);
+            }
+        }
+        outcome
+    }
+
     /// Completes an authorization: checks the callback, exchanges the code, stores the tokens. Writes the token store.
+    ///
+    /// It goes on to its end in a task of its own even if the caller goes away: a code that was spent is not lost.
     ///
     /// The callback is the full URL, or its query string, as the browser brought it. Nothing is sent unless the state is
     /// that of the pending authorization, unexpired and unused.
@@ -156,7 +179,8 @@ impl Client {
         pending: &PendingAuthorization,
         callback: impl Into<Callback>,
     ) -> Result<Connection> {
-        let (id, tokens) = self.inner().complete(pending, callback.into()).await?;
+        let (inner, owned, callback) = (Arc::clone(self.inner()), pending.clone(), callback.into());
+        let (id, tokens) = finish(async move { inner.complete(&owned, callback).await }).await?;
         Ok(Connection::new(Arc::clone(self.inner()), id, tokens, pending.fields.payload.clone()))
     }
 
@@ -168,7 +192,9 @@ impl Client {
         callback_url: &str,
         connection_id: Option<ConnectionId>,
     ) -> Result<Connection> {
-        let (id, tokens) = self.inner().complete_delegated(&code.into(), callback_url, connection_id).await?;
+        let (inner, code, callback_url) = (Arc::clone(self.inner()), code.into(), callback_url.to_owned());
+        let exchange = async move { inner.complete_delegated(&code, &callback_url, connection_id).await };
+        let (id, tokens) = finish(exchange).await?;
         Ok(Connection::new(Arc::clone(self.inner()), id, tokens, None))
     }
 
@@ -217,12 +243,16 @@ impl Client {
 
     /// The same client with an Admin API key as its credential, for provisioning applications.
     pub fn admin(&self, key: impl Into<Secret>) -> Result<Self> {
-        let credential = Credential::Admin(request::bearer(&key.into())?);
+        let bad = |_| {
+            Error::invalid("key", "must be visible ASCII; copy the Admin API key from Cronofy's dashboard")
+        };
+        let credential = Credential::Admin(request::bearer(&key.into()).map_err(bad)?);
         Ok(Self { caller: Caller::new(Arc::clone(self.inner()), credential) })
     }
 
     /// Lists stored connections in the order of their ids, at most `limit`, beginning after `after`. Reads the token
-    /// store only.
+    /// store only. Records that can't be read are left out and reported to `tracing`, so a page may be short; only an
+    /// empty one is the end.
     pub async fn connections(
         &self,
         after: Option<&ConnectionId>,
@@ -286,6 +316,14 @@ impl Client {
     fn inner(&self) -> &Arc<Inner> {
         &self.caller.inner
     }
+}
+
+/// Runs something to its end in a task of its own, whatever becomes of the caller.
+async fn finish<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| {
+        let message = "the program's runtime ended before the tokens were stored; send the owner through authorize again";
+        Err(Error::new(crate::ErrorKind::Store, message).with_source(error))
+    })
 }
 
 impl Inner {
@@ -468,6 +506,15 @@ impl ClientBuilder {
         if self.retry.attempts == 0 {
             return Err(Error::config("retry", "attempts must be at least 1"));
         }
+        if self.retry.max_delay > Duration::from_mins(5) {
+            return Err(Error::config("retry", "max_delay must be at most 5 minutes"));
+        }
+        if self.max_response_bytes < SMALLEST_RESPONSE_LIMIT {
+            return Err(Error::config(
+                "max_response_bytes",
+                "must be at least 65536, or no reply can be read",
+            ));
+        }
         let endpoints = match &self.base_url {
             Some(base_url) => Endpoints::custom(base_url)?,
             None => Endpoints::of(self.data_center),
@@ -540,7 +587,6 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("client_id", &self.client_id)
             .field("data_center", &self.data_center)
-            .field("base_url", &self.base_url)
             .finish_non_exhaustive()
     }
 }

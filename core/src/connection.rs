@@ -112,12 +112,13 @@ impl Connection {
 
     /// Revokes the grant at Cronofy and erases its tokens. Writes the token store.
     ///
-    /// The connection can't be used from the moment on that this is called, and a refresh that is under way does not
-    /// bring it back. If Cronofy can't be reached the error is transient, the tokens are kept for the next try, and the
-    /// connection stays out of use. A connection that is revoked already stays so.
+    /// In this process the connection can't be used from the moment on that this is called, and a refresh that is under
+    /// way does not bring it back; other processes find out when Cronofy refuses their token, or at their next refresh.
+    /// If Cronofy can't be reached the error is transient, the tokens are kept for the next try, and the connection stays
+    /// out of use. A connection that is revoked already stays so.
     pub async fn revoke(&self) -> Result<()> {
         let Some((mut record, mut version)) = self.close().await? else { return Ok(()) };
-        self.tokens.publish(None);
+        self.tokens.supersede(None);
         let token = record.refresh_token.as_ref().unwrap_or(&record.access_token);
         self.inner.send_revocation(Revoked::Token(token)).await?;
         record.state = ConnectionState::Revoked { at: self.inner.now() };
@@ -201,9 +202,13 @@ pub(crate) async fn list(
     for listed in inner.store().list(&query).await? {
         let key = inner.key(&listed.connection);
         // A record that was deleted since it was listed is simply not there any more.
-        if let Some(stored) = inner.load(&key).await? {
-            let record = TokenRecord::from_payload(&stored.record.payload)?;
-            summaries.push(ConnectionSummary::new(listed.connection, record, stored.version));
+        let Some(stored) = inner.load(&key).await? else { continue };
+        match TokenRecord::from_payload(&stored.record.payload) {
+            Ok(record) => summaries.push(ConnectionSummary::new(listed.connection, record, stored.version)),
+            // One bad record must not hide the others.
+            Err(error) => {
+                tracing::warn!(connection = %listed.connection, %error, "left a connection out of a list");
+            }
         }
     }
     Ok(summaries)

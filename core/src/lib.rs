@@ -59,6 +59,8 @@ pub mod webhook;
 
 #[cfg(feature = "sqlite")]
 pub use self::store::SqliteStore;
+#[cfg(feature = "sealed")]
+pub use self::store::{Keys, Rewrapped, SealedStore};
 #[cfg(feature = "api")]
 pub use self::types::{Nullable, Time};
 pub use self::{

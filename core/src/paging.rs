@@ -6,7 +6,7 @@ use futures_core::Stream;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{Reply, Result, caller::Caller, operation::Operation};
+use crate::{Error, ErrorKind, Reply, Result, caller::Caller, operation::Operation};
 
 /// A page that knows which of its fields are the items.
 pub trait Page: DeserializeOwned {
@@ -20,7 +20,6 @@ pub trait Page: DeserializeOwned {
 /// The pages of a list. Nothing is sent before the first one is asked for.
 ///
 /// Links to next pages are followed only on Cronofy's API.
-#[derive(Debug)]
 #[must_use = "nothing is sent before a page or an item is asked for"]
 pub struct Pages<P> {
     caller: Caller,
@@ -29,13 +28,18 @@ pub struct Pages<P> {
     page: PhantomData<fn() -> P>,
 }
 
-#[derive(Debug)]
 enum Next {
     First(Map<String, Value>),
     Link(String),
     /// The first page can't be asked for: its arguments can't be written.
-    Refused(crate::Error),
+    Refused(Error),
     End,
+}
+
+impl<P> std::fmt::Debug for Pages<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pages").field("operation", &self.operation.name).finish_non_exhaustive()
+    }
 }
 
 impl<P: Page> Pages<P> {
@@ -55,7 +59,16 @@ impl<P: Page> Pages<P> {
     pub async fn next_page(&mut self) -> Result<Option<P>> {
         let Some(mut reply) = self.next_reply().await? else { return Ok(None) };
         let page = reply.decode()?;
-        self.next = reply.next_page.take().map_or(Next::End, Next::Link);
+        let next = reply.next_page.take();
+        if let (Next::Link(followed), Some(next)) = (&self.next, &next)
+            && followed == next
+        {
+            return Err(Error::new(
+                ErrorKind::Decode,
+                "the list has no end: its next page is the same page; report this to Cronofy",
+            ));
+        }
+        self.next = next.map_or(Next::End, Next::Link);
         Ok(Some(page))
     }
 

@@ -297,10 +297,13 @@ impl Notification {
                 #[serde(rename = "type")]
                 kind: String,
             }
-            let interactions = notification.get("interactions").cloned().unwrap_or_default();
-            let interactions: Vec<Interaction> = serde_json::from_value(interactions).unwrap_or_default();
+            let listed =
+                notification.get("interactions").and_then(Value::as_array).cloned().unwrap_or_default();
+            // An entry of another shape says nothing that could be told; the others still count.
+            let interactions =
+                listed.into_iter().filter_map(|entry| serde_json::from_value::<Interaction>(entry).ok());
             return Self::EventSubscription(EventSubscription {
-                interactions: interactions.into_iter().map(|interaction| interaction.kind).collect(),
+                interactions: interactions.map(|interaction| interaction.kind).collect(),
                 event: object("event").cloned().unwrap_or_default(),
                 body,
             });
@@ -445,7 +448,7 @@ mod tests {
             let notification = json!({"type": kind, "changes_since": "2026-01-01T00:00:00Z"});
             match read(json!({"notification": notification, "channel": channel})) {
                 Notification::Channel(found) => {
-                    assert_eq!((found.kind, found.channel_id.as_str()), (expected, "chn_1"))
+                    assert_eq!((found.kind, found.channel_id.as_str()), (expected, "chn_1"));
                 }
                 other => panic!("{other:?}"),
             }

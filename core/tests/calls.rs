@@ -1,6 +1,10 @@
 //! Calls against the sandbox and against a server that says exactly what a test wants: what is repeated, what is
 //! refused before it is sent, and what never leaves.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::pedantic,
+    reason = "a test that can't go on fails, and shows one thing plainly"
+)]
 
 mod common;
 

@@ -1,5 +1,9 @@
 //! A connection's life against the sandbox: authorized, refreshed, interrupted, condemned, revoked.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::pedantic,
+    reason = "a test that can't go on fails, and shows one thing plainly"
+)]
 
 mod common;
 
@@ -602,4 +606,103 @@ async fn a_full_store_is_found_out_before_the_code_is_spent() {
     assert_eq!(world.requests_to("/oauth/token"), 0);
     store.full.store(false, Ordering::SeqCst);
     client.complete(&pending, callback).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_browser_that_goes_away_does_not_take_the_grant_with_it() {
+    let world = World::open().await;
+    let client = world.client();
+    let request = AuthorizationRequest::organization(REDIRECT).connection_id("clinic");
+    let pending = client.authorize(request).unwrap();
+    let callback = world.approve(pending.url());
+    world.control().add_fault(Fault { delay_after_ms: 100, ..Fault::default() }.on("POST", "/oauth/token"));
+    let complete = client.complete(&pending, callback);
+    assert!(tokio::time::timeout(Duration::from_millis(50), complete).await.is_err(), "the caller gave up");
+    let stored = async {
+        while client.connections(None, 10).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), stored).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_authorization_that_cannot_be_saved_at_once_replaces_the_dead_one_later() {
+    let store = Failing::on(Arc::new(MemoryStore::new()));
+    let world = World::with_store(Arc::clone(&store) as _).await;
+    let (client, organization) = world.connected().await;
+    let connection = client.connection("clinic").unwrap();
+    let sub = connection.summary().await.unwrap().sub.unwrap();
+    world.control().revoke_connection(&sub);
+    organization.send("organization.list_members", Map::new()).await.unwrap_err();
+    let request = AuthorizationRequest::organization(REDIRECT).connection_id("clinic");
+    let pending = client.authorize(request).unwrap();
+    let callback = world.approve(pending.url());
+    world
+        .control()
+        .add_fault(Fault { delay_before_ms: 100, ..Fault::default() }.on("POST", "/oauth/token").times(1));
+    let before = world.requests_to("/oauth/token");
+    let fill = async {
+        while world.requests_to("/oauth/token") == before {
+            tokio::task::yield_now().await;
+        }
+        store.full.store(true, Ordering::SeqCst);
+    };
+    let (outcome, ()) = tokio::join!(client.complete(&pending, callback), fill);
+    assert!(outcome.unwrap_err().message().contains("kept in memory"));
+    assert_eq!(client.settle().await.unwrap_err().kind(), ErrorKind::Store, "it still can't be saved");
+    store.full.store(false, Ordering::SeqCst);
+    client.settle().await.unwrap();
+    assert_eq!(connection.summary().await.unwrap().state, ConnectionState::Active);
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn settling_waits_for_a_refresh_in_the_background() {
+    let world = World::open().await;
+    let (client, organization) = world.connected().await;
+    world.advance(HOUR - Duration::from_secs(30));
+    world.control().add_fault(Fault { delay_after_ms: 100, ..Fault::default() }.on("POST", "/oauth/token"));
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+    client.settle().await.unwrap();
+    assert_eq!(client.connection("clinic").unwrap().summary().await.unwrap().version, 3, "noted, then saved");
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_asked_for_happens_even_if_a_sibling_has_just_done_one() {
+    let world = World::open().await;
+    let (client, ours) = world.connected().await;
+    ours.send("organization.list_members", Map::new()).await.unwrap();
+    let sibling = world.builder().shared_store(OtherProcess::on(&world.store)).build().unwrap();
+    let theirs = sibling.connection("clinic").unwrap().refresh().await.unwrap();
+    let mine = client.connection("clinic").unwrap().refresh().await.unwrap();
+    assert!(mine.version > theirs.version && world.refresh_requests() == 2);
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_are_not_presented_again_with_every_call() {
+    let world = World::open().await;
+    let (_client, organization) = world.connected().await;
+    world.advance(HOUR * 2);
+    let body = orgconnect_sandbox::FaultBody::Json(json!({"error": "invalid_client"}));
+    let refused = Fault { body: Some(body), ..Fault::status(400) };
+    world.control().add_fault(refused.on("POST", "/oauth/token"));
+    for _ in 0..50 {
+        let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
+        assert_eq!(error.code(), Some("invalid_client"));
+    }
+    assert!(world.refresh_requests() <= 3, "{}", world.refresh_requests());
+}
+
+#[tokio::test]
+async fn a_path_that_always_answers_401_does_not_cost_a_refresh_with_every_call() {
+    let world = World::open().await;
+    let (_client, organization) = world.connected().await;
+    let member = organization.impersonate_email(DOC).await.unwrap();
+    world.control().add_fault(Fault::status(401).on("GET", "/v1/userinfo"));
+    for _ in 0..30 {
+        organization.send("organization.list_members", Map::new()).await.unwrap();
+        assert_eq!(member.send("userinfo.read", Map::new()).await.unwrap_err().status(), Some(401));
+    }
+    assert!(world.refresh_requests() <= 4, "{}", world.refresh_requests());
 }

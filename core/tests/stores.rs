@@ -1,5 +1,10 @@
 //! The stores that come with the crate keep the contract; the file store survives damage, links and rights.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::pedantic,
+    reason = "a test that can't go on fails, and shows one thing plainly"
+)]
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -38,7 +43,7 @@ async fn the_file_store_keeps_the_contract() {
     let left: Vec<_> = fs::read_dir(directory.path().join("tokens"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !Path::new(name).extension().is_some_and(|extension| extension == "lock"))
+        .filter(|name| Path::new(name).extension().is_none_or(|extension| extension != "lock"))
         .collect();
     assert!(left.is_empty(), "nothing but locks is left behind: {left:?}");
 }

@@ -1,5 +1,9 @@
 //! TLS against servers of ours: only a certificate that a trusted authority gave to the right host is accepted.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::pedantic,
+    reason = "a test that can't go on fails, and shows one thing plainly"
+)]
 
 use std::sync::{
     Arc,

@@ -73,8 +73,8 @@ pub use jiff::{SignedDuration, Timestamp};
 pub use recorder::RecordedRequest;
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use settings::{
-    AttachmentVerdict, ExpiresIn, Impersonation, MissingDeletes, PermissionLevel, RateLimit, RefreshMode, RemovedRecipients,
-    RepeatedCreate, Settings, UnknownParticipants,
+    AttachmentVerdict, ExpiresIn, Impersonation, MissingDeletes, PermissionLevel, RateLimit, RefreshMode,
+    RemovedRecipients, RepeatedCreate, Settings, UnknownParticipants,
 };
 pub use world::applications::{Application, Mode, NewApplication, RedirectUri};
 pub use world::authorizations::{ConnectionKind, ConnectionStatus};

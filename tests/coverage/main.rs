@@ -72,13 +72,13 @@ impl Evidence {
         gathered(self.scenarios.get_or_init(scenario::all))
     }
 
-    /// The answers of all scenarios. One that fails is left out here; the runner reports it.
+    /// The answers of all scenarios, of one that fails until it does; the runner reports that.
     fn observations(&self) -> Outcome<&Vec<Observation>> {
         gathered(self.observations.get_or_init(|| {
             let scenarios = self.scenarios()?;
             let (left, right) = scenarios.split_at(scenarios.len() / 2);
             let run = |part: &[scenario::Named]| -> Vec<Observation> {
-                part.iter().filter_map(|named| runner::run(&named.scenario).ok()).flatten().collect()
+                part.iter().flat_map(|named| runner::run(&named.scenario).observations).collect()
             };
             std::thread::scope(|scope| {
                 let other = scope.spawn(|| run(right));
@@ -136,13 +136,10 @@ fn is_answered_as_described(evidence: &Evidence, operation: &'static Operation) 
     answered(evidence, operation)?;
     let description = evidence.description()?;
     let answers = evidence.observations()?.iter().filter(|observed| observed.operation == operation.name);
-    let departures: BTreeSet<String> =
-        answers.filter_map(|answer| description.judge(operation.name, answer.status, &answer.body).err()).collect();
-    if departures.is_empty() {
-        Ok(())
-    } else {
-        Err(departures.into_iter().collect::<Vec<_>>().join("\n"))
-    }
+    let departures: BTreeSet<String> = answers
+        .filter_map(|answer| description.judge(operation.name, answer.status, &answer.body).err())
+        .collect();
+    if departures.is_empty() { Ok(()) } else { Err(departures.into_iter().collect::<Vec<_>>().join("\n")) }
 }
 
 /// Whether some scenario saw it succeed.

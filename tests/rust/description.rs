@@ -72,10 +72,13 @@ impl Description {
     /// # Errors
     /// What is not described: the status, a body, a value in it.
     pub fn judge(&self, operation: &str, status: u16, body: &[u8]) -> Outcome {
-        let described = self.operations.get(operation).ok_or_else(|| format!("{operation} is not described"))?;
+        let described =
+            self.operations.get(operation).ok_or_else(|| format!("{operation} is not described"))?;
         let class = format!("{}XX", status / 100);
-        let response = described.responses.get(&status.to_string()).or_else(|| described.responses.get(&class));
-        let response = response.ok_or_else(|| format!("{operation}: the status {status} is not described"))?;
+        let response =
+            described.responses.get(&status.to_string()).or_else(|| described.responses.get(&class));
+        let response =
+            response.ok_or_else(|| format!("{operation}: the status {status} is not described"))?;
         let response = self.follow(response);
         let schema = response.pointer("/content/application~1json/schema");
         let optional = response["x-body-optional"] == true;
@@ -104,8 +107,10 @@ impl Description {
             .with_format("identifier", is_identifier)
             .build(&whole)
             .map_err(|error| format!("the description is no schema: {error}"))?;
-        let errors: Vec<String> =
-            validator.iter_errors(&found).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&found)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
         if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
     }
 
@@ -120,11 +125,8 @@ fn operations(document: &Value) -> Outcome<BTreeMap<String, Described>> {
     let mut found = BTreeMap::new();
     let mut add = |operation: &Value, method: &str, path: Option<&str>| -> Outcome {
         let shared = operation["responses"].as_object().cloned().unwrap_or_default();
-        let described = |responses| Described {
-            method: method.to_uppercase(),
-            path: path.map(str::to_owned),
-            responses,
-        };
+        let described =
+            |responses| Described { method: method.to_uppercase(), path: path.map(str::to_owned), responses };
         if let Some(name) = operation["operationId"].as_str() {
             found.insert(name.to_owned(), described(shared.clone()));
         }
@@ -149,9 +151,9 @@ fn operations(document: &Value) -> Outcome<BTreeMap<String, Described>> {
 
 /// The responses of a variant: the shared ones, with successes of its own.
 fn variant_responses(variant: &Value, shared: &Map<String, Value>) -> Map<String, Value> {
-    let own: Option<Vec<String>> = variant["x-success"]
-        .as_array()
-        .map(|codes| codes.iter().map(|code| code.as_str().map_or_else(|| code.to_string(), str::to_owned)).collect());
+    let own: Option<Vec<String>> = variant["x-success"].as_array().map(|codes| {
+        codes.iter().map(|code| code.as_str().map_or_else(|| code.to_string(), str::to_owned)).collect()
+    });
     let is_success = |code: &str| code.starts_with('2');
     let is_own = |code: &str| own.as_ref().is_none_or(|own| own.iter().any(|known| known == code));
     let responses = shared.iter().filter(|(code, _)| !is_success(code) || is_own(code));

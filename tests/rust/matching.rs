@@ -31,9 +31,9 @@ fn compare(expected: &Value, found: Option<&Value>, at: &str) -> Outcome {
                     expected.len()
                 ));
             }
-            (0..)
-                .zip(expected.iter().zip(items))
-                .try_for_each(|(index, (expected, item))| compare(expected, Some(item), &format!("{at}/{index}")))
+            (0..).zip(expected.iter().zip(items)).try_for_each(|(index, (expected, item))| {
+                compare(expected, Some(item), &format!("{at}/{index}"))
+            })
         }
         _ if same(expected, found) => Ok(()),
         _ => Err(format!("{at}: is {found} and should be {expected}")),
@@ -93,7 +93,10 @@ fn apply(rule: &str, operand: &Value, found: Option<&Value>, at: &str) -> Outcom
         }
         ("lacks", wanted) => {
             let items = found.as_array().ok_or_else(|| format!("{at}: is no array"))?;
-            judge(items.iter().all(|item| compare(wanted, Some(item), at).is_err()), &format!("lack {wanted}"))
+            judge(
+                items.iter().all(|item| compare(wanted, Some(item), at).is_err()),
+                &format!("lack {wanted}"),
+            )
         }
         ("not", wanted) => judge(compare(wanted, Some(found), at).is_err(), &format!("not be {wanted}")),
         ("exactly", wanted) => {

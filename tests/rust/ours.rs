@@ -1,6 +1,6 @@
 //! Makes calls with `orgconnect` on a sandbox that is already running, so that tests of other clients can compare what
 //! they send with what we send. Reads one JSON object from the standard input: `url`, `client_id`, `client_secret`,
-//! `connection` (as in a scenario), and `calls`, each with `call`, `on_client` and `with`.
+//! `connection` (as in a scenario), and `calls`, each with `operation`, `on_client` and `with`.
 
 use std::{io::Read, process::ExitCode};
 
@@ -22,7 +22,7 @@ struct Order {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Call {
-    call: String,
+    operation: String,
     /// Whether the application makes the call, and not what was connected.
     #[serde(default)]
     on_client: bool,
@@ -57,13 +57,13 @@ async fn carry_out(order: Order) -> Outcome {
     let builder = Client::builder(&order.client_id, order.client_secret.as_str()).base_url(&order.url);
     let client = builder.build().map_err(said)?;
     let connected = connect(&order.url, &client, &order.connection).await?;
-    for Call { call, on_client, with } in order.calls {
+    for Call { operation, on_client, with } in order.calls {
         let reply: Result<Reply, Error> = match &connected {
-            _ if on_client => client.send(&call, with).await,
-            Connected::Account(account) => account.send(&call, with).await,
-            Connected::ServiceAccount(account) => account.send(&call, with).await,
+            _ if on_client => client.send(&operation, with).await,
+            Connected::Account(account) => account.send(&operation, with).await,
+            Connected::ServiceAccount(account) => account.send(&operation, with).await,
         };
-        reply.map_err(|error| format!("{call}: {error}"))?;
+        reply.map_err(|error| format!("{operation}: {error}"))?;
     }
     Ok(())
 }
@@ -71,13 +71,12 @@ async fn carry_out(order: Order) -> Outcome {
 async fn connect(url: &str, client: &Client, connection: &GivenConnection) -> Outcome<Connected> {
     match connection {
         GivenConnection::Account(account) => {
-            let request = AuthorizationRequest::individual(REDIRECT_URI, account.scope.split(' '));
+            let request = account.request(REDIRECT_URI);
             let connection = authorize(url, client, request, &account.by).await?;
             Ok(Connected::Account(connection.account()))
         }
         GivenConnection::ServiceAccount(account) => {
-            let (scope, delegated) = (account.scope.split(' '), account.delegated_scope.split(' '));
-            let request = AuthorizationRequest::enterprise(REDIRECT_URI, scope, delegated);
+            let request = account.request(REDIRECT_URI);
             let connection = authorize(url, client, request, &account.by).await?;
             Ok(Connected::ServiceAccount(connection.service_account()))
         }
@@ -97,7 +96,8 @@ async fn authorize(
     let decision = json!({ "url": pending.url(), "approver": approver });
     let http = reqwest::Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
     let sent = http.post(format!("{url}/sandbox/authorize")).json(&decision).send().await;
-    let reply: Value = sent.map_err(|error| error.to_string())?.json().await.map_err(|error| error.to_string())?;
+    let reply: Value =
+        sent.map_err(|error| error.to_string())?.json().await.map_err(|error| error.to_string())?;
     let callback = reply["redirect"].as_str().ok_or_else(|| format!("nobody was sent back: {reply}"))?;
     client.complete(&pending, callback).await.map_err(|error| error.to_string())
 }

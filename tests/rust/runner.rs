@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use orgconnect::{Account, CallOptions, Client, ConnectionId, Error, Organization, Reply, ServiceAccount};
+use orgconnect::{Account, CallOptions, Client, Error, Organization, Reply, ServiceAccount};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -25,24 +25,34 @@ pub struct Observation {
     pub body: Vec<u8>,
 }
 
-/// Runs a scenario in a world of its own and returns what the sandbox answered, leaving out what a fault made of it.
-///
-/// # Errors
-/// The first step that did not go as expected, and how.
-pub fn run(scenario: &Scenario) -> Outcome<Vec<Observation>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?;
+/// What a scenario came to.
+#[derive(Debug)]
+pub struct Run {
+    /// The first step that did not go as expected, and how.
+    pub outcome: Outcome,
+    /// What the sandbox answered until then, leaving out what a fault made of it.
+    pub observations: Vec<Observation>,
+}
+
+/// Runs a scenario in a world of its own.
+pub fn run(scenario: &Scenario) -> Run {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let unbegun = |why: String| Run { outcome: Err(why), observations: Vec::new() };
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return unbegun(error.to_string()),
+    };
     runtime.block_on(async {
-        let world = World::open(&scenario.given).await.map_err(|error| format!("given: {error}"))?;
+        let world = match World::open(&scenario.given).await {
+            Ok(world) => world,
+            Err(why) => return unbegun(format!("given: {why}")),
+        };
         let mut runner = Runner { world, observed: Vec::new() };
-        for (number, step) in (1..).zip(&scenario.steps) {
-            let place = |why| format!("step {number} ({}): {why}", step.what());
-            runner.step(step).await.map_err(place)?;
+        let outcome = runner.steps(scenario).await;
+        match runner.observations().await {
+            Ok(observations) => Run { outcome, observations },
+            Err(why) => Run { outcome: outcome.and(Err(why)), observations: Vec::new() },
         }
-        runner.observations().await
     })
 }
 
@@ -62,6 +72,14 @@ enum Handle {
 }
 
 impl Runner {
+    async fn steps(&mut self, scenario: &Scenario) -> Outcome {
+        for (number, step) in (1..).zip(&scenario.steps) {
+            let place = |why| format!("step {number} ({}): {why}", step.what());
+            self.step(step).await.map_err(place)?;
+        }
+        Ok(())
+    }
+
     async fn step(&mut self, step: &Step) -> Outcome {
         // Resolving an e-mail address reads the member list, which is no request of the step's own.
         let handle = match (&step.call, &step.follow) {
@@ -72,10 +90,9 @@ impl Runner {
         if let Some(handle) = handle {
             self.exchange(step, handle).await?;
         } else if let Some(name) = &step.revoke {
-            let connection = self.world.client.connection(name.as_str()).map_err(|error| error.to_string())?;
+            let connection =
+                self.world.client.connection(name.as_str()).map_err(|error| error.to_string())?;
             judge_empty(step, connection.revoke().await)?;
-        } else if step.delegated.is_some() {
-            self.delegated(step).await?;
         } else if let Some(call) = &step.control {
             self.control(step, call).await?;
         } else if let Some(visit) = &step.visit {
@@ -95,16 +112,16 @@ impl Runner {
         Ok(())
     }
 
-    /// The handle that a step calls on.
+    /// The handle that a step calls with.
     async fn handle(&self, step: &Step) -> Outcome<Handle> {
-        let on = step.on.as_deref().ok_or("on: a call is made on something")?;
-        let handle = match (on, self.world.connections.get(on)) {
+        let via = step.via.as_deref().ok_or("via: a call is made with something")?;
+        let handle = match (via, self.world.connections.get(via)) {
             ("client", _) => Handle::Client(self.world.client.clone()),
             (_, Some(Connected::Organization(organization))) => Handle::Organization(organization.clone()),
             (_, Some(Connected::Account(account))) => Handle::Account(account.clone()),
             (_, Some(Connected::ServiceAccount(account))) => Handle::ServiceAccount(account.clone()),
             (_, Some(Connected::Admin(client))) => Handle::Client(client.clone()),
-            (_, None) => return Err(format!("on: nothing is connected as {on}")),
+            (_, None) => return Err(format!("via: nothing is connected as {via}")),
         };
         let handle = match (&step.member, handle) {
             (None, handle) => handle,
@@ -140,7 +157,7 @@ impl Runner {
             }
         });
         let results: Option<Vec<_>> = join_all(calls).await.into_iter().collect();
-        let results = results.ok_or("on: a client has no links to follow")?;
+        let results = results.ok_or("via: a client has no links to follow")?;
         for result in &results {
             self.observe(operation, result);
         }
@@ -211,25 +228,6 @@ impl Runner {
                 .map_err(|difference| format!("{difference} in the answer {status} {text}"))?;
         }
         Ok(json)
-    }
-
-    async fn delegated(&mut self, step: &Step) -> Outcome {
-        let fields = self.world.names.resolve_fields(&step.with)?;
-        let field = |name: &str| fields.get(name).and_then(Value::as_str).ok_or(format!("with.{name}: is missing"));
-        let name = step.delegated.clone().unwrap_or_default();
-        let id = ConnectionId::new(name.clone()).map_err(|error| error.to_string())?;
-        let completed =
-            self.world.client.complete_delegated(field("code")?, field("callback_url")?, Some(id)).await;
-        match (&step.error, completed) {
-            (None, Ok(connection)) => {
-                let summary = connection.summary().await.map_err(|error| error.to_string())?;
-                self.world.keep(&name, Connected::Account(connection.account()), summary.sub.into());
-                Ok(())
-            }
-            (None, Err(error)) => Err(format!("it failed: {error:?}")),
-            (Some(_), Ok(_)) => Err("it should fail and did not".to_owned()),
-            (Some(expected), Err(error)) => judge_error(expected, &error),
-        }
     }
 
     async fn control(&mut self, step: &Step, call: &str) -> Outcome {
@@ -339,6 +337,47 @@ impl Handle {
             Self::Organization(organization) => Self::Organization(organization.with_options(options)),
             Self::Account(account) => Self::Account(account.with_options(options)),
             Self::ServiceAccount(account) => Self::ServiceAccount(account.with_options(options)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_step(step: &str) -> Run {
+        let connections = "given: {connections: {clinic: {organization: owner@example.com}}}";
+        let text = format!("scenario: x\n{connections}\nsteps:\n  - {step}");
+        run(&serde_saphyr::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn a_step_that_goes_as_expected_is_observed() {
+        let run = run_step("{call: organization.list_members, via: clinic, sent: [{method: GET}]}");
+        run.outcome.unwrap();
+        assert_eq!((run.observations.len(), run.observations[0].status), (1, 200));
+    }
+
+    #[test]
+    fn a_step_that_goes_otherwise_fails_and_says_how() {
+        let call = "call: organization.list_members, via: clinic";
+        for (step, how) in [
+            (format!("{{{call}, reply: {{status: 201}}}}"), "status is another"),
+            (format!("{{{call}, reply: {{empty: true}}}}"), "empty"),
+            (format!("{{{call}, reply: {{next_page: true}}}}"), "next page"),
+            (format!("{{{call}, reply: {{body: {{pages: {{total: 9}}}}}}}}"), "/pages/total"),
+            (format!("{{{call}, error: {{kind: server}}}}"), "should fail"),
+            (format!("{{{call}, sent: []}}"), "1 requests were sent and should be 0"),
+            (format!("{{{call}, sent: [{{method: POST}}]}}"), "/method"),
+            (format!("{{{call}, sent: [{{query: {{a: b}}}}]}}"), "/query/a"),
+            ("{call: organization.list_members, via: nobody}".to_owned(), "nothing is connected"),
+            ("{call: events.read, via: clinic, error: {kind: plan}}".to_owned(), "kind should be plan"),
+            ("{call: a.b, via: clinic, error: {kind: invalid, fields: {x: y}}}".to_owned(), "x should be"),
+            ("{counters: {requests: 7}}".to_owned(), "/requests"),
+            ("{control: GET /sandbox/nowhere}".to_owned(), "404"),
+        ] {
+            let why = run_step(&step).outcome.unwrap_err();
+            assert!(why.contains(how), "{step}: {why}");
         }
     }
 }

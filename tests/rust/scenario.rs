@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use orgconnect::AuthorizationRequest;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -92,6 +93,17 @@ pub struct GivenAccount {
     pub by: String,
     /// The scopes, with blanks between them.
     pub scope: String,
+    /// The scopes that may be delegated, with blanks between them; empty for none.
+    #[serde(default)]
+    pub delegated_scope: String,
+}
+
+impl GivenAccount {
+    /// The authorization that connects it.
+    pub fn request(&self, redirect_uri: &str) -> AuthorizationRequest {
+        AuthorizationRequest::individual(redirect_uri, self.scope.split(' '))
+            .delegated_scopes(self.delegated_scope.split_whitespace())
+    }
 }
 
 /// A connection of Enterprise Connect.
@@ -106,6 +118,13 @@ pub struct GivenServiceAccount {
     pub delegated_scope: String,
 }
 
+impl GivenServiceAccount {
+    /// The authorization that connects it.
+    pub fn request(&self, redirect_uri: &str) -> AuthorizationRequest {
+        AuthorizationRequest::enterprise(redirect_uri, self.scope.split(' '), self.delegated_scope.split(' '))
+    }
+}
+
 /// One step. Exactly one of the verbs is given.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -116,8 +135,6 @@ pub struct Step {
     pub follow: Option<String>,
     /// Verb: revokes the connection of this name, as `connection.revoke()` does.
     pub revoke: Option<String>,
-    /// Verb: completes a delegated authorization under this name, with `with.code` and `with.callback_url`.
-    pub delegated: Option<String>,
     /// Verb: a call of the sandbox's control API, `METHOD /sandbox/…`.
     pub control: Option<String>,
     /// Verb: what a person's browser does, `METHOD address`.
@@ -127,8 +144,8 @@ pub struct Step {
     /// Verb: compares what the sandbox has counted since the first step.
     pub counters: Option<Value>,
 
-    /// The name of the connection that a call is made on, or `client`.
-    pub on: Option<String>,
+    /// The name of the connection that a call is made with, or `client`.
+    pub via: Option<String>,
     /// The e-mail address or `sub` of the member who is impersonated.
     #[serde(rename = "as")]
     pub member: Option<String>,
@@ -232,7 +249,7 @@ fn read(root: &Path, file: &Path) -> Outcome<Named> {
 
 impl Step {
     fn verbs(&self) -> usize {
-        let texts = [&self.call, &self.follow, &self.revoke, &self.delegated, &self.control, &self.visit];
+        let texts = [&self.call, &self.follow, &self.revoke, &self.control, &self.visit];
         texts.iter().filter(|verb| verb.is_some()).count()
             + usize::from(self.advance.is_some())
             + usize::from(self.counters.is_some())
@@ -244,11 +261,42 @@ impl Step {
             ("call", &self.call),
             ("follow", &self.follow),
             ("revoke", &self.revoke),
-            ("delegated", &self.delegated),
             ("control", &self.control),
             ("visit", &self.visit),
         ];
         let verb = named.iter().find_map(|(verb, text)| text.as_ref().map(|text| format!("{verb} {text}")));
         verb.unwrap_or_else(|| if self.advance.is_some() { "advance" } else { "counters" }.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Outcome<Named> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        fs::write(&file, text).unwrap();
+        read(folder.path(), &file)
+    }
+
+    #[test]
+    fn a_scenario_is_named_by_its_place() {
+        let named = read_text("scenario: x\nsteps: [{advance: 1}]").unwrap();
+        assert_eq!((named.name.as_str(), named.scenario.steps[0].advance), ("a", Some(1)));
+    }
+
+    #[test]
+    fn what_the_format_does_not_know_is_refused() {
+        for text in [
+            "scenario: x",
+            "scenario: x\nsteps: [{call: a.b, via: c, whith: {}}]",
+            "scenario: x\ngiven: {sede: 1}\nsteps: []",
+            "scenario: x\nsteps: [{via: clinic}]",
+            "scenario: x\nsteps: [{advance: 1, revoke: clinic}]",
+            "scenario: x\ngiven: {connections: {a: {organisation: b}}}\nsteps: []",
+        ] {
+            assert!(read_text(text).is_err(), "{text}");
+        }
     }
 }

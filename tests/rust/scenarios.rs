@@ -15,6 +15,6 @@ fn main() {
 fn trial(named: scenario::Named) -> Trial {
     Trial::test(named.name, move || {
         let title = named.scenario.scenario.clone();
-        runner::run(&named.scenario).map(drop).map_err(|why| Failed::from(format!("{title}: {why}")))
+        runner::run(&named.scenario).outcome.map_err(|why| Failed::from(format!("{title}: {why}")))
     })
 }

@@ -102,7 +102,8 @@ impl World {
             clock = Some(manual);
         }
         let client = builder.build().map_err(|error| error.to_string())?;
-        let mut world = Self { client, connections: BTreeMap::new(), names, subs: Map::new(), clock, http, sandbox };
+        let mut world =
+            Self { client, connections: BTreeMap::new(), names, subs: Map::new(), clock, http, sandbox };
         for (name, connection) in &given.connections {
             world.connect(name, connection).await?;
         }
@@ -183,13 +184,12 @@ impl World {
                 (Connected::Organization(connection.organization()), sub)
             }
             GivenConnection::Account(account) => {
-                let request = AuthorizationRequest::individual(REDIRECT_URI, account.scope.split(' '));
+                let request = account.request(REDIRECT_URI);
                 let (connection, sub) = self.authorize(name, request, &account.by).await?;
                 (Connected::Account(connection.account()), sub)
             }
             GivenConnection::ServiceAccount(account) => {
-                let (scope, delegated) = (account.scope.split(' '), account.delegated_scope.split(' '));
-                let request = AuthorizationRequest::enterprise(REDIRECT_URI, scope, delegated);
+                let request = account.request(REDIRECT_URI);
                 let (connection, sub) = self.authorize(name, request, &account.by).await?;
                 (Connected::ServiceAccount(connection.service_account()), sub)
             }
@@ -225,12 +225,14 @@ impl World {
         let reply = self.control(Method::POST, "/sandbox/authorize", Some(&decision)).await?;
         let callback = reply["redirect"].as_str().ok_or("the sandbox sent nobody back")?;
         let connection = self.client.complete(&pending, callback).await.map_err(said)?;
-        let sub = connection.summary().await.map_err(said)?.sub;
-        Ok((connection, sub.into()))
+        let summary = connection.summary().await.map_err(said)?;
+        // Service accounts are named by another field of the token reply.
+        let other = summary.extra.get("service_account_id").cloned().unwrap_or_default();
+        Ok((connection, summary.sub.map_or(other, Value::from)))
     }
 
     /// Makes something that is connected known under a name; `$connections/<name>` is its `sub`.
-    pub fn keep(&mut self, name: &str, connected: Connected, sub: Value) {
+    fn keep(&mut self, name: &str, connected: Connected, sub: Value) {
         self.connections.insert(name.to_owned(), connected);
         self.subs.insert(name.to_owned(), sub);
         self.names.put("connections", Value::Object(self.subs.clone()));
@@ -239,8 +241,9 @@ impl World {
     /// The `sub` of the application calendar that was made last.
     async fn newest_application_calendar(&self) -> Outcome<Value> {
         let reply = self.control(Method::GET, "/sandbox/connections", None).await?;
-        let calendars = list(&reply, "connections").iter().filter(|known| known["kind"] == "application_calendar");
-        Ok(calendars.last().map_or(Value::Null, |calendar| calendar["sub"].clone()))
+        let is_calendar = |known: &&Value| known["kind"] == "application_calendar";
+        let newest = list(&reply, "connections").iter().rfind(is_calendar);
+        Ok(newest.map_or(Value::Null, |calendar| calendar["sub"].clone()))
     }
 }
 
@@ -252,8 +255,7 @@ async fn name_people(http: &reqwest::Client, url: &str, names: &mut Names) -> Ou
         let id = organization["organization_id"].as_str().unwrap_or_default();
         ids.insert(organization["name"].as_str().unwrap_or_default().to_owned(), id.into());
         for (kind, subs) in [("members", &mut members), ("resources", &mut resources)] {
-            let found =
-                expect_done(&get(http, &format!("{url}/sandbox/organizations/{id}/{kind}")).await?)?;
+            let found = expect_done(&get(http, &format!("{url}/sandbox/organizations/{id}/{kind}")).await?)?;
             for person in list(&found, kind) {
                 let email = person["email"].as_str().unwrap_or_default().to_owned();
                 subs.insert(email, person["sub"].clone());

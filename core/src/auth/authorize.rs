@@ -40,7 +40,7 @@ pub struct AuthorizationRequest {
     redirect_uri: String,
     scopes: Vec<String>,
     delegated_scopes: Vec<String>,
-    state: Option<String>,
+    state: Option<Secret>,
     payload: Option<String>,
     locale: Option<String>,
     avoid_linking: Option<bool>,
@@ -112,7 +112,7 @@ impl AuthorizationRequest {
         self
     }
 
-    /// Text that rides along in the state and is handed back by `complete`. It can be read by whoever sees the URL, so
+    /// Text that rides along, in the state unless that is your own, and is handed back by `complete`. It can be read by whoever sees the URL, so
     /// it must not be secret; it can't be changed unnoticed. At most 1,024 octets.
     pub fn payload(mut self, payload: impl Into<String>) -> Self {
         self.payload = Some(payload.into());
@@ -121,7 +121,7 @@ impl AuthorizationRequest {
 
     /// Uses this state instead of a random one: 22 to 512 visible ASCII characters, unguessable, never used before.
     pub fn state(mut self, state: impl Into<String>) -> Self {
-        self.state = Some(state.into());
+        self.state = Some(Secret::from(state.into()));
         self
     }
 
@@ -295,18 +295,19 @@ fn join(field: &str, scopes: &[String]) -> Result<String> {
     for scope in scopes {
         // RFC 6749 section 3.3: scope-token.
         let fits = |octet: u8| octet.is_ascii_graphic() && octet != b'"' && octet != b'\\';
-        if scope.is_empty() || !scope.bytes().all(|octet| fits(octet) || octet == b' ') {
+        if scope.trim().is_empty() || !scope.bytes().all(|octet| fits(octet) || octet == b' ') {
             return Err(Error::invalid(field, "holds a scope that is not visible ASCII"));
         }
     }
     Ok(scopes.join(" "))
 }
 
-fn state(own: Option<String>, payload: Option<&str>) -> Result<String> {
+fn state(own: Option<Secret>, payload: Option<&str>) -> Result<String> {
     if payload.is_some_and(|payload| payload.len() > LONGEST_PAYLOAD) {
         return Err(Error::invalid("payload", "is longer than 1024 octets; keep it in the session instead"));
     }
     if let Some(own) = own {
+        let own = own.expose().to_owned();
         let fits = (SHORTEST_STATE..=LONGEST_STATE).contains(&own.len())
             && own.bytes().all(|octet| octet.is_ascii_graphic());
         if !fits {

@@ -41,9 +41,12 @@ impl Callback {
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return failed("holds blanks or control characters");
         }
+        // What begins with `name=` is a query string, whatever addresses its values hold.
+        let name = text.split('=').next().filter(|name| name.len() < text.len()).unwrap_or_default();
+        let bare = !name.is_empty() && !name.contains(['?', '/', ':']);
         let (location, query) = match text.split_once('?') {
+            _ if bare => ("", text),
             Some((location, query)) => (location, query),
-            None if text.contains('=') && !text.contains("://") => ("", text),
             None => return failed("has no query"),
         };
         // Some servers add an empty fragment; one that carries parameters was not sent to a code redirect.

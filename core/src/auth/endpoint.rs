@@ -89,8 +89,9 @@ impl Inner {
             return Ok(());
         }
         match token::judge(reply.status, &reply.headers, &reply.body) {
-            TokenVerdict::Failed(error) | TokenVerdict::InvalidGrant(error) => Err(error),
-            TokenVerdict::Granted(_) => Ok(()),
+            TokenVerdict::Failed(error) => Err(error),
+            // There is nothing left to revoke (RFC 7009 section 2.2).
+            TokenVerdict::InvalidGrant(_) | TokenVerdict::Granted(_) => Ok(()),
         }
     }
 
@@ -153,6 +154,11 @@ impl Inner {
                 Err(failure) => (Outcome::from(failure), None),
             };
             tracing::debug!(path, attempt, ?outcome, "token endpoint attempt");
+            if let (Outcome::Status(http::StatusCode::TOO_MANY_REQUESTS), Some(pause)) =
+                (outcome, retry_after)
+            {
+                self.gate.close(pause);
+            }
             let pause = self.settings.retry.pause(attempt + 1, retry_after, random::fraction());
             let again = attempt < self.settings.retry.attempts
                 && retry::may_repeat(repeat, outcome)

@@ -20,7 +20,7 @@ use crate::{
     store::{ConnectionKey, ListQuery, Record, StoreErrorKind},
 };
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// How many expired marks of used states are cleared away with each authorization.
 const SWEEP: usize = 20;
@@ -39,7 +39,12 @@ impl Inner {
         let reply = match self.exchange_code(&code, &pending.fields.redirect_uri).await {
             TokenVerdict::Granted(reply) => *reply,
             TokenVerdict::InvalidGrant(error) => return Err(refused_code(&error)),
-            TokenVerdict::Failed(error) => return Err(error),
+            TokenVerdict::Failed(error) if surely_unused(&error) => {
+                self.take_back(pending).await;
+                return Err(error);
+            }
+            // Nobody knows whether the code was used, and it works once.
+            TokenVerdict::Failed(error) => return Err(error.with_transient(false).reauthorize()),
         };
         self.establish(connection, reply).await
     }
@@ -70,10 +75,7 @@ impl Inner {
     /// Remembers that the state was used, before anything is sent: the second of two callbacks finds the mark, in this
     /// process or in another on the same store.
     async fn use_up(&self, pending: &PendingAuthorization) -> Result<()> {
-        let namespace = format!("{}#states", self.namespace());
-        let hash = Sha256::digest(pending.fields.state.as_bytes());
-        let name = hash.iter().take(16).fold(String::new(), |text, octet| text + &format!("{octet:02x}"));
-        let key = ConnectionKey { namespace: namespace.clone(), connection: ConnectionId::new(name)? };
+        let key = self.mark(pending)?;
         let mark = Record {
             payload: Zeroizing::new("used".to_owned()),
             expires_at: Timestamp::from_millisecond(pending.fields.expires_at_ms).ok(),
@@ -91,8 +93,26 @@ impl Inner {
             }
             Err(error) => return Err(error.into()),
         }
-        self.sweep_marks(namespace).await;
+        self.sweep_marks(key.namespace).await;
         Ok(())
+    }
+
+    /// Forgets that the state was used, since the code surely was not.
+    async fn take_back(&self, pending: &PendingAuthorization) {
+        let Ok(key) = self.mark(pending) else { return };
+        if let Err(error) = self.store().delete(&key, 1).await {
+            tracing::debug!(%error, "the mark of a state was not taken back; the owner has to authorize again");
+        }
+    }
+
+    /// The key of a state's mark, which does not tell the state.
+    fn mark(&self, pending: &PendingAuthorization) -> Result<ConnectionKey> {
+        let hash = Sha256::digest(pending.fields.state.as_bytes());
+        let name = hash.iter().take(16).fold(String::new(), |text, octet| text + &format!("{octet:02x}"));
+        Ok(ConnectionKey {
+            namespace: format!("{}#states", self.namespace()),
+            connection: ConnectionId::new(name)?,
+        })
     }
 
     /// Clears away marks whose authorizations have expired by themselves.
@@ -132,7 +152,8 @@ impl Inner {
         let tokens = self.tokens(&connection);
         let record = TokenRecord::new(reply, self.now());
         let mut last = None;
-        for _ in 0..5 {
+        for pause in [0, 50, 100, 200, 400] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
             let found = match self.load(&tokens.key).await {
                 Ok(found) => found.map_or(0, |stored| stored.version),
                 Err(error) => {
@@ -150,7 +171,7 @@ impl Inner {
         }
         // The code is used up, so the tokens that it bought are kept in memory rather than lost.
         tokens.adopt(record.clone(), 0)?;
-        tokens.keep_unsaved(record, 0);
+        tokens.keep_unsaved(record);
         self.keep_trying_to_save(&tokens);
         let why = last.map_or_else(String::new, |error| format!(" ({error})"));
         Err(Error::new(
@@ -163,6 +184,11 @@ impl Inner {
         .with_code("store_unavailable")
         .with_transient(true))
     }
+}
+
+/// Whether a code that was to be exchanged surely did not arrive, or was turned away unread.
+fn surely_unused(error: &Error) -> bool {
+    error.code() == Some("unreachable") || error.kind() == ErrorKind::RateLimited
 }
 
 fn refused_code(error: &Error) -> Error {

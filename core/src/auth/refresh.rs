@@ -22,7 +22,7 @@ use std::{
     fmt,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -34,7 +34,7 @@ use tracing::Instrument;
 
 use super::{
     endpoint::Revoked,
-    token::{self, ConnectionState, Intent, SHORTEST_USE, TokenRecord, TokenReply, TokenVerdict},
+    token::{self, ConnectionState, Intent, SHORTEST_USE, TokenRecord, TokenVerdict},
 };
 use crate::{
     ConnectionId, Error, ErrorKind, Result,
@@ -50,6 +50,11 @@ const FIRST_POLL: Duration = Duration::from_millis(10);
 const LONGEST_POLL: Duration = Duration::from_millis(200);
 /// The longest pause after refreshes that failed one after the other.
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
+/// The longest pause that is kept because the token endpoint asks for it.
+const LONGEST_ASKED_HOLD: Duration = Duration::from_mins(5);
+/// How often in a minute a token that ought to be good still is replaced because a call was answered with 401. More than
+/// that says something about the path that is called, not about the token.
+const MOST_EARLY_REPLACEMENTS: usize = 3;
 
 /// The tokens of one connection, as this process knows them.
 pub(crate) struct Tokens {
@@ -57,8 +62,39 @@ pub(crate) struct Tokens {
     current: RwLock<Option<Arc<Snapshot>>>,
     flight: Mutex<Option<Flight>>,
     failures: Mutex<Failures>,
-    /// A refreshed record that could not be saved yet, and the version that it is to replace.
-    unsaved: Mutex<Option<(TokenRecord, u64)>>,
+    /// When tokens that ought to be good still were replaced.
+    replaced_early: Mutex<Vec<Instant>>,
+    /// Counts authorizations and revocations, so that a flight which began before one does not publish after it.
+    epoch: AtomicU64,
+    unsaved: Mutex<Option<Unsaved>>,
+    /// Held while `unsaved` is being saved: one at a time.
+    saving: tokio::sync::Mutex<()>,
+}
+
+/// A record that could not be saved yet.
+#[derive(Clone)]
+struct Unsaved {
+    record: TokenRecord,
+    /// The version that it is to replace.
+    expected: u64,
+    /// What it replaces; `None` for a new authorization.
+    before: Option<Before>,
+}
+
+/// The tokens that a refresh set out with, by their fingerprints.
+#[derive(Clone)]
+struct Before {
+    access: String,
+    refresh: Option<String>,
+}
+
+impl Before {
+    fn of(record: &TokenRecord) -> Self {
+        Self {
+            access: token::fingerprint(&record.access_token),
+            refresh: record.refresh_token.as_ref().map(token::fingerprint),
+        }
+    }
 }
 
 type Outcome = Option<Result<Arc<Snapshot>>>;
@@ -118,7 +154,10 @@ impl Tokens {
             current: RwLock::default(),
             flight: Mutex::default(),
             failures: Mutex::default(),
+            replaced_early: Mutex::default(),
+            epoch: AtomicU64::new(0),
             unsaved: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
         });
         registry.insert(slot, Arc::downgrade(&tokens));
         tokens
@@ -128,8 +167,19 @@ impl Tokens {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn publish(&self, snapshot: Option<Arc<Snapshot>>) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    /// Publishes what a flight has found, unless the connection was authorized or revoked since the flight began.
+    fn publish(&self, epoch: u64, snapshot: Option<Arc<Snapshot>>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if self.epoch.load(Ordering::SeqCst) == epoch {
+            *current = snapshot;
+        }
+    }
+
+    /// Replaces what is known, whatever is under way.
+    pub(crate) fn supersede(&self, snapshot: Option<Arc<Snapshot>>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        *current = snapshot;
     }
 
     /// Whether the tokens are used by anyone beside the table that holds them.
@@ -140,13 +190,38 @@ impl Tokens {
     /// Takes over a record that was saved elsewhere.
     pub(crate) fn adopt(&self, record: TokenRecord, version: u64) -> Result<Arc<Snapshot>> {
         let snapshot = Arc::new(Snapshot::new(record, version, false)?);
-        self.publish(Some(Arc::clone(&snapshot)));
+        self.supersede(Some(Arc::clone(&snapshot)));
+        *lock(&self.failures) = Failures::default();
         Ok(snapshot)
     }
 
-    /// Keeps a record that could not be saved; see [`Inner::keep_trying_to_save`].
-    pub(crate) fn keep_unsaved(&self, record: TokenRecord, expected: u64) {
-        *lock(&self.unsaved) = Some((record, expected));
+    /// Keeps a new authorization that could not be saved; see [`Inner::keep_trying_to_save`].
+    pub(crate) fn keep_unsaved(&self, record: TokenRecord) {
+        *lock(&self.unsaved) = Some(Unsaved { record, expected: 0, before: None });
+    }
+
+    /// Empties the slot, unless something newer was put there meanwhile.
+    #[allow(clippy::unnecessary_wraps, reason = "it is the good end of saving, which can fail")]
+    fn forget_unsaved(&self, saved: &Unsaved) -> Result<()> {
+        let mut slot = lock(&self.unsaved);
+        if slot
+            .as_ref()
+            .is_some_and(|kept| kept.record.access_token.matches(saved.record.access_token.expose()))
+        {
+            *slot = None;
+        }
+        Ok(())
+    }
+
+    /// Whether one more early replacement is within bounds, and counts it.
+    fn may_replace_early(&self) -> bool {
+        let mut replaced = lock(&self.replaced_early);
+        replaced.retain(|at| at.elapsed() < Duration::from_mins(1));
+        let may = replaced.len() < MOST_EARLY_REPLACEMENTS;
+        if may {
+            replaced.push(Instant::now());
+        }
+        may
     }
 }
 
@@ -181,10 +256,10 @@ impl Snapshot {
 
     /// Whether refreshing once more after a rejection makes sense: not if the token has come from a refresh a moment
     /// ago and was never accepted, for then the next one would fare no better.
-    fn is_worth_replacing(&self, now: Timestamp) -> bool {
+    fn is_worth_replacing(&self, tokens: &Tokens, now: Timestamp) -> bool {
         let age = now.duration_since(self.record.issued_at);
-        let young = !age.is_negative() && age.unsigned_abs() < SHORTEST_USE;
-        !(self.fresh && young && !self.confirmed.load(Ordering::Relaxed))
+        let young = !age.is_negative() && age.unsigned_abs() < SHORTEST_USE.min(self.record.lifetime);
+        !(self.fresh && young) || (self.confirmed.load(Ordering::Relaxed) && tokens.may_replace_early())
     }
 }
 
@@ -221,18 +296,37 @@ impl Inner {
         tokens: &Arc<Tokens>,
         rejected: &Snapshot,
     ) -> Result<Option<Arc<Snapshot>>> {
-        if !rejected.is_worth_replacing(self.now()) {
-            return Ok(None);
+        let need = Need::Other(rejected.fingerprint.clone());
+        if rejected.is_worth_replacing(tokens, self.now()) {
+            return self.join(tokens, &need).await.map(Some);
         }
-        self.join(tokens, &Need::Other(rejected.fingerprint.clone())).await.map(Some)
+        // No refresh, but a sibling may have replaced the token: then that one is good.
+        let epoch = tokens.epoch.load(Ordering::SeqCst);
+        let found = self.look(tokens, &need).await?;
+        if let Some(found) = &found {
+            tokens.publish(epoch, Some(Arc::clone(found)));
+        }
+        Ok(found)
     }
 
     /// Refreshes whatever the expiry says, unless somebody else does at this moment.
     pub(crate) async fn refresh_now(self: &Arc<Self>, tokens: &Arc<Tokens>) -> Result<Arc<Snapshot>> {
+        self.save_unsaved(tokens).await?;
         let stored = self.load(&tokens.key).await?.ok_or_else(|| not_connected(&tokens.key.connection))?;
         let record = TokenRecord::from_payload(&stored.record.payload)?;
         check_state(&record, &tokens.key.connection)?;
-        self.join(tokens, &Need::Other(token::fingerprint(&record.access_token))).await
+        let stored = tokens.adopt(record, stored.version)?;
+        self.join(tokens, &Need::Other(stored.fingerprint.clone())).await
+    }
+
+    /// Waits for a flight that is under way, and for tokens that are not saved yet.
+    pub(crate) async fn settle(&self, tokens: &Tokens) -> Result<()> {
+        let flight = lock(&tokens.flight).clone();
+        if let Some(mut flight) = flight {
+            // How it ended is the business of whoever needs a token next.
+            let _ = flight.0.wait_for(Option::is_some).await;
+        }
+        self.save_unsaved(tokens).await
     }
 
     fn refresh_in_background(self: &Arc<Self>, tokens: &Arc<Tokens>) {
@@ -287,14 +381,15 @@ impl Inner {
         let (sender, receiver) = watch::channel(None);
         let (inner, tokens) = (Arc::clone(self), Arc::clone(tokens));
         let span = tracing::debug_span!("orgconnect.refresh", connection = %tokens.key.connection);
+        let epoch = tokens.epoch.load(Ordering::SeqCst);
         tokio::spawn(
             async move {
                 let outcome = inner.fly(&tokens, &need).await;
                 note_failure(&tokens, &outcome);
                 // First what new callers look at, then the slot, then those who wait: nobody can join a finished flight.
                 match &outcome {
-                    Ok(snapshot) => tokens.publish(Some(Arc::clone(snapshot))),
-                    Err(error) if error.needs_reauthorization() => tokens.publish(None),
+                    Ok(snapshot) => tokens.publish(epoch, Some(Arc::clone(snapshot))),
+                    Err(error) if error.needs_reauthorization() => tokens.publish(epoch, None),
                     Err(_) => {}
                 }
                 *lock(&tokens.flight) = None;
@@ -385,6 +480,7 @@ impl Inner {
                 .reauthorize());
             };
             let sent = token::fingerprint(&refresh_token);
+            let before = Before::of(&record);
             let interrupted = record.intent.as_ref().is_some_and(|intent| intent.refresh_token == sent);
             record.intent =
                 Some(Intent { owner: lease.owner.clone(), at: self.now(), refresh_token: sent.clone() });
@@ -397,10 +493,22 @@ impl Inner {
                 Err(error) => return Err(error.into()),
             };
             match self.exchange_refresh_token(&refresh_token, deadline).await {
-                TokenVerdict::Granted(reply) => return self.keep(tokens, &record, *reply, version).await,
-                TokenVerdict::Failed(error) => return Err(error),
+                TokenVerdict::Granted(reply) => {
+                    let refreshed = record.refreshed(*reply, self.now());
+                    return self
+                        .keep(tokens, Unsaved { record: refreshed, expected: version, before: Some(before) })
+                        .await;
+                }
+                TokenVerdict::Failed(error) => {
+                    if !interrupted && is_clear(&error) {
+                        // The token was surely not used: whoever comes next must not suspect it.
+                        record.intent = None;
+                        let _ = self.save(&tokens.key, &record, version).await;
+                    }
+                    return Err(error);
+                }
                 TokenVerdict::InvalidGrant(error) => {
-                    if let Some(error) = self.condemn(tokens, &sent, interrupted, error).await? {
+                    if let Some(error) = self.condemn(tokens, version, interrupted, error).await? {
                         return Err(error);
                     }
                     contended += 1;
@@ -412,12 +520,12 @@ impl Inner {
         }
     }
 
-    /// Marks a connection dead, after one more look: if the refresh token was replaced meanwhile the verdict was on
-    /// another one, and `None` says to go on with what is there now.
+    /// Marks a connection dead, after one more look: if the record has changed since the intent was noted the verdict was
+    /// on something else, and `None` says to go on with what is there now.
     async fn condemn(
         &self,
         tokens: &Tokens,
-        sent: &str,
+        version: u64,
         interrupted: bool,
         verdict: Error,
     ) -> Result<Option<Error>> {
@@ -426,7 +534,7 @@ impl Inner {
         if let Err(error) = check_state(&record, &tokens.key.connection) {
             return Ok(Some(error));
         }
-        if record.refresh_token.as_ref().map(token::fingerprint).as_deref() != Some(sent) {
+        if stored.version != version {
             return Ok(None);
         }
         record.state = ConnectionState::Dead { at: self.now(), interrupted };
@@ -450,61 +558,75 @@ impl Inner {
 
     /// Saves what a refresh brought.
     ///
-    /// If the store is down the tokens stay in memory, are served from there, and are saved as soon as it is back: the
+    /// If the store fails the tokens stay in memory, are served from there, and are saved as soon as it is back: the
     /// refresh token that they replaced may be worthless by now.
-    async fn keep(
-        self: &Arc<Self>,
-        tokens: &Arc<Tokens>,
-        before: &TokenRecord,
-        reply: TokenReply,
-        mut version: u64,
-    ) -> Result<Arc<Snapshot>> {
-        let record = before.refreshed(reply, self.now());
+    async fn keep(self: &Arc<Self>, tokens: &Arc<Tokens>, mut new: Unsaved) -> Result<Arc<Snapshot>> {
         for _ in 0..4 {
-            match self.save(&tokens.key, &record, version).await {
-                Ok(version) => return Snapshot::new(record, version, true).map(Arc::new),
+            match self.save(&tokens.key, &new.record, new.expected).await {
+                Ok(version) => return Snapshot::new(new.record, version, true).map(Arc::new),
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    match self.overtaken(tokens, before, &record).await? {
-                        Overtaken::By(snapshot) => return Ok(snapshot),
-                        Overtaken::SaveOver(found) => version = found,
+                    match self.overtaken(tokens, &new).await {
+                        Ok(Overtaken::By(snapshot)) => return Ok(snapshot),
+                        Ok(Overtaken::SaveOver(found)) => new.expected = found,
+                        Ok(Overtaken::Gone(error)) => return Err(error),
+                        Err(_unreadable) => break,
                     }
                 }
-                Err(error) => {
-                    tracing::error!(%error, "new tokens could not be saved; they are kept in memory and saved later");
-                    let snapshot = Snapshot::new(record.clone(), version, true)?;
-                    tokens.keep_unsaved(record, version);
-                    self.keep_trying_to_save(tokens);
-                    return Ok(Arc::new(snapshot));
-                }
+                Err(_) => break,
             }
         }
-        Err(Error::from(StoreError::conflict()))
+        tracing::error!("new tokens could not be saved; they are kept in memory and saved later");
+        let snapshot = Snapshot::new(new.record.clone(), new.expected, true)?;
+        *lock(&tokens.unsaved) = Some(new);
+        self.keep_trying_to_save(tokens);
+        Ok(Arc::new(snapshot))
     }
 
-    /// Decides what holds when the record changed while its refresh was under way.
-    async fn overtaken(&self, tokens: &Tokens, before: &TokenRecord, new: &TokenRecord) -> Result<Overtaken> {
-        let stored = self.load(&tokens.key).await?;
-        let Some(StoredRecord { record, version }) = stored else {
-            self.discard(new).await;
-            return Err(not_connected(&tokens.key.connection));
+    /// Decides what holds when the record is not what the new tokens were to replace.
+    async fn overtaken(&self, tokens: &Tokens, new: &Unsaved) -> Result<Overtaken> {
+        let connection = &tokens.key.connection;
+        let Some(StoredRecord { record, version }) = self.load(&tokens.key).await? else {
+            if new.before.is_none() {
+                return Ok(Overtaken::SaveOver(0));
+            }
+            self.discard(&new.record).await;
+            return Ok(Overtaken::Gone(not_connected(connection)));
         };
         let found = TokenRecord::from_payload(&record.payload)?;
-        if let Err(error) = check_state(&found, &tokens.key.connection) {
-            if matches!(found.state, ConnectionState::Revoking { .. } | ConnectionState::Revoked { .. }) {
-                self.discard(new).await;
-                return Err(error);
+        let by =
+            |found| Snapshot::new(found, version, false).map(|snapshot| Overtaken::By(Arc::new(snapshot)));
+        match (&found.state, &new.before) {
+            // A new authorization supersedes whatever was before it.
+            (ConnectionState::Revoking { at } | ConnectionState::Revoked { at }, None)
+                if *at < new.record.issued_at =>
+            {
+                return Ok(Overtaken::SaveOver(version));
             }
-            // Marked dead by one who presented the predecessor of the token that has just been received.
+            (ConnectionState::Revoking { .. } | ConnectionState::Revoked { .. }, _) => {
+                self.discard(&new.record).await;
+                let error = check_state(&found, connection).err();
+                return Ok(Overtaken::Gone(error.unwrap_or_else(|| not_connected(connection))));
+            }
+            (ConnectionState::Active, None) if found.issued_at > new.record.issued_at => return by(found),
+            (ConnectionState::Active | ConnectionState::Dead { .. }, _) => {}
+        }
+        // A dead one was marked by somebody who presented the predecessor of the tokens that have just been received; and a
+        // new authorization supersedes whatever was before it.
+        if found.state != ConnectionState::Active || new.before.is_none() {
             return Ok(Overtaken::SaveOver(version));
         }
-        let same = |a: &TokenRecord, b: &TokenRecord| {
-            a.refresh_token.as_ref().map(token::fingerprint)
-                == b.refresh_token.as_ref().map(token::fingerprint)
-        };
-        if same(&found, before) || same(&found, new) {
+        let (theirs, ours) = (Before::of(&found), Before::of(&new.record));
+        let unchanged = new.before.as_ref().is_some_and(|before| before.access == theirs.access);
+        let rotated = new.before.as_ref().is_some_and(|before| before.refresh != ours.refresh);
+        let from_same = new.before.as_ref().is_some_and(|before| before.refresh == theirs.refresh);
+        if unchanged
+            || theirs.access == ours.access
+            || theirs.refresh == ours.refresh && rotated
+            || from_same && rotated
+        {
             return Ok(Overtaken::SaveOver(version));
         }
-        Snapshot::new(found, version, false).map(|snapshot| Overtaken::By(Arc::new(snapshot)))
+        by(found)
     }
 
     /// Revokes tokens that arrived for a connection that has been revoked meanwhile.
@@ -517,26 +639,24 @@ impl Inner {
 
     /// Saves a record that is only in memory, before anything else is done with the connection.
     pub(crate) async fn save_unsaved(&self, tokens: &Tokens) -> Result<()> {
-        let unsaved = lock(&tokens.unsaved).clone();
-        let Some((record, expected)) = unsaved else { return Ok(()) };
-        match self.save(&tokens.key, &record, expected).await {
-            Ok(_) => {}
-            // Whoever wrote meanwhile wrote something that counts: a new authorization or a revocation. Only the note
-            // of an intent, which leaves the old refresh token in place, must not win.
-            Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                let stored = self.load(&tokens.key).await?;
-                if let Some(stored) = stored {
-                    let found = TokenRecord::from_payload(&stored.record.payload)?;
-                    let alive = check_state(&found, &tokens.key.connection).is_ok();
-                    if alive && found.issued_at < record.issued_at {
-                        self.save(&tokens.key, &record, stored.version).await?;
+        if lock(&tokens.unsaved).is_none() {
+            return Ok(());
+        }
+        let _one_at_a_time = tokens.saving.lock().await;
+        let Some(mut unsaved) = lock(&tokens.unsaved).clone() else { return Ok(()) };
+        for _ in 0..4 {
+            match self.save(&tokens.key, &unsaved.record, unsaved.expected).await {
+                Ok(_) => return tokens.forget_unsaved(&unsaved),
+                Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                    match self.overtaken(tokens, &unsaved).await? {
+                        Overtaken::SaveOver(found) => unsaved.expected = found,
+                        Overtaken::By(_) | Overtaken::Gone(_) => return tokens.forget_unsaved(&unsaved),
                     }
                 }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
-        *lock(&tokens.unsaved) = None;
-        Ok(())
+        Err(Error::from(StoreError::conflict()))
     }
 
     /// Tries to save in the background until it succeeds or the process ends.
@@ -562,20 +682,35 @@ enum Taken {
 }
 
 enum Overtaken {
+    /// By tokens that count more.
     By(Arc<Snapshot>),
+    /// By a note only: save over this version.
     SaveOver(u64),
+    /// By a revocation: there is nothing to save to.
+    Gone(Error),
 }
 
-/// Counts failures that follow one another; from the second on, callers are held off for a while that doubles.
+/// Whether a failure says clearly that the token endpoint did not use the refresh token.
+fn is_clear(error: &Error) -> bool {
+    match error.status() {
+        Some(status) => (400..500).contains(&status) && status != 408,
+        None => error.code() == Some("unreachable"),
+    }
+}
+
+/// Counts failures that follow one another; from the second on (from the first, if it won't pass by itself) callers are
+/// held off for a while that doubles.
 fn note_failure(tokens: &Tokens, outcome: &Result<Arc<Snapshot>>) {
     let mut failures = lock(&tokens.failures);
     match outcome {
-        Err(error) if error.is_transient() => {
+        // A store that fails is asked again at once: no request was made.
+        Err(error) if !error.needs_reauthorization() && error.kind() != ErrorKind::Store => {
             failures.count = failures.count.saturating_add(1);
             let doublings = failures.count.saturating_sub(2).min(10);
-            let hold = (Duration::from_secs(1) * (1 << doublings)).min(LONGEST_HOLD);
-            let until = if failures.count < 2 { Instant::now() } else { Instant::now() + hold };
-            failures.last = Some((error.clone(), until));
+            let spared = error.is_transient() && failures.count < 2;
+            let hold = if spared { Duration::ZERO } else { Duration::from_secs(1) * (1 << doublings) };
+            let asked = error.retry_after().unwrap_or_default().min(LONGEST_ASKED_HOLD);
+            failures.last = Some((error.clone(), Instant::now() + hold.min(LONGEST_HOLD).max(asked)));
         }
         _ => *failures = Failures::default(),
     }

@@ -33,6 +33,8 @@ const fn nonzero(number: u32) -> NonZeroU32 {
     }
 }
 
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
 /// The gate that every request passes.
 pub(crate) struct Gate {
     /// No request before this time: somebody was told to wait.
@@ -77,9 +79,9 @@ impl Gate {
         Ok(())
     }
 
-    /// Keeps every request back for a while.
+    /// Keeps every request back for a while: at most five minutes, lest a wrong clock silences a client for ever.
     pub(crate) fn close(&self, pause: Duration) {
-        let until = Instant::now() + pause;
+        let until = Instant::now() + pause.min(LONGEST_PAUSE);
         let mut closed_until = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
         if closed_until.is_none_or(|before| before < until) {
             *closed_until = Some(until);

@@ -168,7 +168,7 @@ impl Failure {
                 let timeout = source.is_timeout();
                 let why = "the server can't be reached; check the network, the data center and the proxy";
                 let kind = if timeout { ErrorKind::Timeout } else { ErrorKind::Network };
-                Error::new(kind, format!("{what}: {why}")).with_source(source)
+                Error::new(kind, format!("{what}: {why}")).with_code("unreachable").with_source(source)
             }
             Self::Broken(source) => {
                 let why = "the connection broke before the answer was complete; try again";

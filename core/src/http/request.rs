@@ -94,7 +94,13 @@ pub(crate) fn build_raw(
     endpoints: &Endpoints,
 ) -> Result<Prepared> {
     let refuse = || Error::invalid("path", "must begin with /v1/ and stay below it, like /v1/events");
-    if !path.starts_with("/v1/") || path.contains(['\\', '#', '?']) || path.chars().any(char::is_control) {
+    // An encoded slash or dot is a path of its own to us, and may be another to what stands before the server.
+    let hidden = ["%2f", "%5c", "%2e"].iter().any(|hidden| path.to_ascii_lowercase().contains(hidden));
+    if !path.starts_with("/v1/")
+        || hidden
+        || path.contains(['\\', '#', '?'])
+        || path.chars().any(char::is_control)
+    {
         return Err(refuse());
     }
     let mut url = Url::parse(&format!("{}{path}", endpoints.api)).map_err(|_| refuse())?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     time::{Duration, SystemTime},
 };
 
@@ -13,7 +14,7 @@ use serde_json::Value;
 use crate::{Error, ErrorKind, FieldError, Result, operation::Paging};
 
 /// The answer to a call that succeeded. The body is as it was received.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Reply {
     /// The HTTP status.
@@ -46,8 +47,19 @@ impl Reply {
             .with_status(self.status)
             .with_request_id(self.request_id.clone())
             .with_body(self.body.clone())
-            .with_source(error)
         })
+    }
+}
+
+impl fmt::Debug for Reply {
+    /// Everything but the content, which may hold tokens or personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("request_id", &self.request_id)
+            .field("has_next_page", &self.next_page.is_some())
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish_non_exhaustive()
     }
 }
 
@@ -170,7 +182,7 @@ fn next_page(paging: &Paging, body: &[u8]) -> Option<String> {
     impl<'de> serde::de::Visitor<'de> for Walk<'_> {
         type Value = Option<String>;
 
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an object")
         }
 

@@ -32,12 +32,19 @@ impl Default for RetryPolicy {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Outcome {
     Status(StatusCode),
-    Failed { reached_server: bool },
+    Failed {
+        reached_server: bool,
+    },
+    /// There is an answer, but not one that is accepted; it would be the same again.
+    Unacceptable,
 }
 
 impl From<&Failure> for Outcome {
     fn from(failure: &Failure) -> Self {
-        Self::Failed { reached_server: failure.may_have_reached_server() }
+        match failure {
+            Failure::TooLarge { .. } => Self::Unacceptable,
+            other => Self::Failed { reached_server: other.may_have_reached_server() },
+        }
     }
 }
 
@@ -49,6 +56,7 @@ pub(crate) fn may_repeat(repeat: Repeat, outcome: Outcome) -> bool {
     let harmless = repeat == Repeat::Safe;
     match outcome {
         Outcome::Failed { reached_server } => harmless || !reached_server,
+        Outcome::Unacceptable => false,
         Outcome::Status(StatusCode::TOO_MANY_REQUESTS) => true,
         Outcome::Status(status) => harmless && matches!(status.as_u16(), 408 | 500 | 502 | 503 | 504),
     }

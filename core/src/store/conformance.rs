@@ -97,6 +97,8 @@ async fn leases(store: &dyn TokenStore, key: &ConnectionKey) -> Result<(), Strin
     let long = Duration::from_mins(1);
     let held = done(store.acquire(key, long).await)?.ok_or("a free lease can be taken")?;
     that("a lease has one owner", done(store.acquire(key, long).await)?.is_none())?;
+    let hasty = Duration::from_millis(10);
+    that("whoever asks for a shorter lease waits, too", done(store.acquire(key, hasty).await)?.is_none())?;
     done(store.release(key, Lease::new(long)).await)?;
     that("a stranger can't give a lease back", done(store.acquire(key, long).await)?.is_none())?;
     done(store.save(key, &record("x", None), 0).await)?;

@@ -80,6 +80,7 @@ struct Header {
 struct LeaseDocument {
     owner: String,
     until_ms: i64,
+    ttl_ms: i64,
 }
 
 impl FileStore {
@@ -182,9 +183,9 @@ impl TokenStore for FileStore {
             let lease_path = shared.path(&key, "lease");
             let before = read_json::<LeaseDocument>(&lease_path).unwrap_or(None);
             if let Some(before) = &before {
-                // An end further away than any lease reaches was written by a clock that has since been set back.
+                // An end further away than the lease was long was written by a clock that has since been set back.
                 let left = before.until_ms.saturating_sub(Timestamp::now().as_millisecond());
-                let runs = left > 0 && u128::from(left.unsigned_abs()) <= 2 * ttl.as_millis();
+                let runs = left > 0 && left <= before.ttl_ms;
                 if runs && is_locked(&shared.live_path(&key, &before.owner)) {
                     return Ok(None);
                 }
@@ -203,7 +204,7 @@ impl TokenStore for FileStore {
             })?;
             let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
             let until_ms = Timestamp::now().as_millisecond().saturating_add(ttl_ms);
-            shared.replace(&lease_path, &LeaseDocument { owner: lease.owner.clone(), until_ms })?;
+            shared.replace(&lease_path, &LeaseDocument { owner: lease.owner.clone(), until_ms, ttl_ms })?;
             if let Some(before) = before {
                 remove_quietly(&shared.live_path(&key, &before.owner));
             }
@@ -422,8 +423,12 @@ fn check_rights(path: &Path, file: &File) -> Result<fs::Metadata, StoreError> {
     Ok(found)
 }
 
+/// Whether the owner of a liveness lock lives, or may live: only a lock that is free or gone says that it doesn't.
 fn is_locked(path: &Path) -> bool {
-    rights::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    match rights::open(path) {
+        Ok(file) => file.try_lock().is_err(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// For files whose presence does no harm: what can't be removed now is replaced or ignored later.

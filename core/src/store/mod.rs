@@ -15,6 +15,8 @@
 pub mod conformance;
 mod file;
 mod memory;
+#[cfg(feature = "sealed")]
+mod sealed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -24,6 +26,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "sealed")]
+pub use self::sealed::{Keys, Rewrapped, SealedStore};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 pub use self::{file::FileStore, memory::MemoryStore};

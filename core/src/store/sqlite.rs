@@ -402,7 +402,7 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), Failure> {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    transaction.execute_batch(&format!("PRAGMA user_version = {}", MIGRATIONS.len()))?;
     Ok(transaction.commit()?)
 }
 
@@ -606,5 +606,35 @@ mod rights {
     #[expect(clippy::unnecessary_wraps, reason = "the same shape as on Unix")]
     fn judge(_: &Path, _: &fs::Metadata) -> Result<FileId, StoreError> {
         Ok(FileId(0, 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_was_opened_before_a_fork_is_refused_with_the_mend() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path().join("tokens.db")).unwrap();
+        let key = ConnectionKey {
+            namespace: "us/CLIENT_ID".into(),
+            connection: ConnectionId::new("opu_1").unwrap(),
+        };
+        let parent = std::process::id().wrapping_add(1);
+        let own = std::mem::replace(&mut store.shared.database.lock().await.process, parent);
+        let error = store.load(&key).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Refused);
+        assert!(error.to_string().contains("open the store again in the new process"), "{error}");
+        store.shared.database.lock().await.process = own;
+        assert!(store.load(&key).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn a_time_within_a_millisecond_counts_as_the_next_one() {
+        let at = |text: &str| ceiling(text.parse().unwrap());
+        assert_eq!(at("1970-01-01T00:00:01Z"), 1000);
+        assert_eq!(at("1970-01-01T00:00:01.000000001Z"), 1001);
+        assert_eq!(at("1969-12-31T23:59:59.9995Z"), 0);
     }
 }

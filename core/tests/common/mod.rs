@@ -1,6 +1,10 @@
 //! A sandbox with an application, and a client for it whose clock a test moves.
 #![allow(dead_code, reason = "each test file uses its own part")]
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::pedantic,
+    reason = "a test that can't go on fails, and shows one thing plainly"
+)]
 
 pub(crate) mod raw;
 pub(crate) mod stores;

@@ -2,9 +2,9 @@
 
 mod deliveries;
 pub(crate) mod http;
+pub(crate) mod invitations;
 pub(crate) mod owners;
 pub(crate) mod provisioning;
-pub(crate) mod invitations;
 pub(crate) mod views;
 
 use std::time::Duration;

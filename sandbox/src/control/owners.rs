@@ -128,7 +128,8 @@ pub(super) async fn notify(
 }
 
 fn new_event(world: &World, calendar: &Calendar, written: &OwnEvent) -> Result<Event, SandboxError> {
-    let (Some(start), Some(end)) = (moment(written.start.as_ref(), "start")?, moment(written.end.as_ref(), "end")?)
+    let (Some(start), Some(end)) =
+        (moment(written.start.as_ref(), "start")?, moment(written.end.as_ref(), "end")?)
     else {
         return refuse("start and end must be specified");
     };

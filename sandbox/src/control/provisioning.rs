@@ -70,7 +70,8 @@ impl Control {
     pub fn end_meeting_agent(&self, sub: &str, state: AgentState) -> Result<(), SandboxError> {
         self.attempt(|world| {
             let agent = world.store.get::<MeetingAgent>(sub)?;
-            let agent = agent.ok_or_else(|| SandboxError::Unknown { what: "meeting agent", name: sub.into() })?;
+            let agent =
+                agent.ok_or_else(|| SandboxError::Unknown { what: "meeting agent", name: sub.into() })?;
             let interaction = match state {
                 AgentState::Complete => "meeting_agent_complete",
                 AgentState::Failed => "meeting_agent_failed",

@@ -20,10 +20,10 @@ use crate::world::applications::Application;
 use crate::world::deliveries::{Delivery, DeliveryAttempt};
 use crate::world::store::StoreError;
 
-/// Callbacks are to be answered within this time, https://docs.cronofy.com/developers/push-notifications/.
+/// Callbacks are to be answered within this time: <https://docs.cronofy.com/developers/push-notifications/>.
 const CALLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Event triggers have a little longer, https://docs.cronofy.com/developers/api/event-triggers/.
+/// Event triggers have a little longer: <https://docs.cronofy.com/developers/api/event-triggers/>.
 const TRIGGER_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// How long to wait where nothing is due: the alarm rings when that changes.

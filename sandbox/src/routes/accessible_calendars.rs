@@ -26,20 +26,15 @@ fn list(world: &World, call: &Call) -> ApiResult {
     own_profile(world, &acting.account.sub, &mut params)?;
     params.finish()?;
     let accessible = world.accessible_calendars(&acting.account.sub)?.into_iter();
-    let accessible = accessible
-        .filter(|known| wanted.as_deref().is_none_or(|wanted| wanted == known.calendar_type))
-        .map(|known| {
-            json!({ "calendar_type": known.calendar_type, "email": known.email, "name": known.name })
-        });
+    let accessible =
+        accessible.filter(|known| wanted.as_deref().is_none_or(|wanted| wanted == known.calendar_type)).map(
+            |known| json!({ "calendar_type": known.calendar_type, "email": known.email, "name": known.name }),
+        );
     Ok(Json(json!({ "accessible_calendars": accessible.collect::<Vec<_>>() })).into_response())
 }
 
 /// `profile_id`, which must be one of the account's.
-pub(super) fn own_profile(
-    world: &World,
-    sub: &str,
-    params: &mut Params<'_>,
-) -> ApiResult<Option<String>> {
+pub(super) fn own_profile(world: &World, sub: &str, params: &mut Params<'_>) -> ApiResult<Option<String>> {
     let Some(id) = params.required_text("profile_id", 200) else { return Ok(None) };
     let profile = world.store.get::<Profile>(&id)?;
     if profile.is_none_or(|profile| profile.sub != sub) {

@@ -97,10 +97,11 @@ fn request(call: &Call, entry: &Value) -> ApiResult<Request> {
     params.finish()?;
     let (Some(method), Some(url)) = (method, url) else { return Err(ApiError::NotFound) };
     let request = Request::builder().method(method).uri(url).body(Body::from(data.to_string()));
-    let mut request = request.map_err(|_| ApiError::field("relative_url", "invalid", "must be an address"))?;
+    let mut request =
+        request.map_err(|_| ApiError::field("relative_url", "invalid", "must be an address"))?;
     *request.headers_mut() = headers(call);
     request.extensions_mut().insert(Origin(call.origin.clone()));
-    // The entry's notes are the batch's own, which are there already.
+    // Whose batch it is was noted when it was read.
     request.extensions_mut().insert(Notes::default());
     Ok(request)
 }

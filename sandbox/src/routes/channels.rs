@@ -66,9 +66,7 @@ fn create(world: &World, call: &Call) -> ApiResult {
 fn close(world: &World, call: &Call) -> ApiResult {
     let acting = call.account(world, Scope::Any)?;
     let channel = world.store.get::<Channel>(call.path("channel_id"))?;
-    let own = |channel: &Channel| {
-        channel.client_id == acting.client_id && channel.sub == acting.account.sub
-    };
+    let own = |channel: &Channel| channel.client_id == acting.client_id && channel.sub == acting.account.sub;
     let channel = channel.filter(own).ok_or(ApiError::NotFound)?;
     world.store.delete::<Channel>(&channel.channel_id)?;
     world.withdraw_notifications(&channel.channel_id)?;

@@ -45,7 +45,8 @@ fn show(world: &World, call: &Call) -> ApiResult {
             let services = CONFERENCING.iter();
             let offered = |name: &str| provider_name.as_deref().is_none_or(|asked| asked == name);
             let services = services.filter(|(name, _)| offered(name));
-            let services = services.map(|(value, name)| context! { value => *value, name => *name }).collect::<Vec<_>>();
+            let services =
+                services.map(|(value, name)| context! { value => *value, name => *name }).collect::<Vec<_>>();
             (vec!["Create meetings with your conferencing service".to_owned()], services)
         }
         Wish::Permissions { levels } => {
@@ -102,7 +103,8 @@ fn approve(world: &World, consent: &Consent, service: Option<&str>) -> ApiResult
     match &consent.wish {
         Wish::Conferencing { provider_name } => {
             let asked = provider_name.as_deref().or(service);
-            let chosen = CONFERENCING.iter().find(|(name, _)| Some(*name) == asked).unwrap_or(&CONFERENCING[0]);
+            let chosen =
+                CONFERENCING.iter().find(|(name, _)| Some(*name) == asked).unwrap_or(&CONFERENCING[0]);
             connect(world, &consent.sub, chosen.0)?;
         }
         Wish::Permissions { levels } => {

@@ -15,7 +15,7 @@ use crate::server::State;
 use crate::world::World;
 use crate::world::accounts::ServiceAccount;
 use crate::world::authorizations::Connection;
-use crate::world::delegations::{Delegation, covers};
+use crate::world::delegations::{Delegation, covers, domain_of};
 
 /// What a service account must have been granted to ask for people's calendars, and for rooms'.
 const ACCOUNTS: &str = "service_account/accounts/manage";
@@ -58,13 +58,14 @@ fn by_service_account(world: &World, call: &Call) -> ApiResult {
     }
     params.finish()?;
     for one in asked {
-        let account = world.delegable_account(&service_account.domain, &one.email)?;
-        let is_room = world
-            .resources_of_domain(&service_account.domain)?
-            .iter()
-            .any(|room| room.email.eq_ignore_ascii_case(&one.email));
-        let needed = if is_room { RESOURCES } else { ACCOUNTS };
-        world.delegate(&one, account.filter(|_| has_scope(&connection, needed)).as_ref())?;
+        let rooms = world.resources_of_domain(&service_account.domain)?;
+        let is_room = rooms.iter().any(|room| room.email.eq_ignore_ascii_case(&one.email));
+        let account = if has_scope(&connection, if is_room { RESOURCES } else { ACCOUNTS }) {
+            world.delegable_account(&service_account.domain, &one.email)?
+        } else {
+            None
+        };
+        world.delegate(&one, account.as_ref())?;
     }
     Ok(accepted())
 }
@@ -82,8 +83,8 @@ fn by_account(world: &World, call: &Call) -> ApiResult {
     let Some(asked) = asked else { return Err(ApiError::NotFound) };
     let accessible = world.accessible_calendars(&account.sub)?;
     let is_shared = accessible.iter().any(|known| known.email.eq_ignore_ascii_case(&asked.email));
-    let domain = crate::world::delegations::domain_of(&asked.email);
-    let found = if is_shared { world.delegable_account(&domain, &asked.email)? } else { None };
+    let found =
+        if is_shared { world.delegable_account(&domain_of(&asked.email), &asked.email)? } else { None };
     world.delegate(&asked, found.as_ref())?;
     Ok(accepted())
 }

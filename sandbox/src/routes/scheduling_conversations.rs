@@ -60,9 +60,8 @@ fn create(world: &World, call: &Call) -> ApiResult {
         None => std::collections::BTreeMap::new(),
     };
     let times = availability(&query, &calendars).times.into_iter();
-    let slots: Vec<_> = times
-        .map(|time| Slot { slot_id: world.ids.id("slt_"), start: time.start, end: time.end })
-        .collect();
+    let slots: Vec<_> =
+        times.map(|time| Slot { slot_id: world.ids.id("slt_"), start: time.start, end: time.end }).collect();
     let mut conversation = Conversation {
         id: world.ids.id("scv_"),
         client_id: acting.client_id,

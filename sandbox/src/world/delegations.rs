@@ -55,7 +55,10 @@ const BUNDLES: [(&str, &[&str]); 6] = [
     ("free_busy", &["read_free_busy"]),
     ("read_only", &["read_events", "read_free_busy", "free_busy", "list_calendars", "read_account"]),
     ("write_only", &["create_event", "delete_event", "create_calendar"]),
-    ("free_busy_write", &["free_busy", "read_free_busy", "write_only", "create_event", "delete_event", "create_calendar"]),
+    (
+        "free_busy_write",
+        &["free_busy", "read_free_busy", "write_only", "create_event", "delete_event", "create_calendar"],
+    ),
     (
         "read_write",
         &[
@@ -128,7 +131,11 @@ impl World {
         if let Some(account) = self.account_by_email(email)? {
             return Ok(Some(account));
         }
-        match self.resources_of_domain(domain)?.into_iter().find(|room| room.email.eq_ignore_ascii_case(email)) {
+        match self
+            .resources_of_domain(domain)?
+            .into_iter()
+            .find(|room| room.email.eq_ignore_ascii_case(email))
+        {
             Some(room) => self.create_account(&room.email, &room.name, "Etc/UTC").map(Some),
             None => Ok(None),
         }

@@ -17,7 +17,7 @@ const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(10);
 /// The longest wait between two attempts.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long a delivery is tried, https://docs.cronofy.com/developers/api/push-notifications/.
+/// How long a delivery is tried: <https://docs.cronofy.com/developers/api/push-notifications/>.
 const TRIED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// How many finished deliveries are remembered.

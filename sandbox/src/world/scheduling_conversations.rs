@@ -91,7 +91,8 @@ impl Slot {
 impl Conversation {
     /// As replies show it.
     pub(crate) fn to_json(&self, origin: &str) -> Value {
-        let participants = self.participants.iter().map(|participant| self.participant_json(participant, origin));
+        let participants =
+            self.participants.iter().map(|participant| self.participant_json(participant, origin));
         let mut event = self.event.clone();
         let agreed = self.agreed.as_ref().and_then(|id| self.slots.iter().find(|slot| slot.slot_id == *id));
         if let Some(slot) = agreed {
@@ -112,7 +113,8 @@ impl Conversation {
 
     /// A participant with the links that list and choose slots for them.
     pub(crate) fn participant_json(&self, participant: &Participant, origin: &str) -> Value {
-        let base = format!("{origin}/v1/scheduling_conversations/{}/participants/{}", self.id, participant.token);
+        let base =
+            format!("{origin}/v1/scheduling_conversations/{}/participants/{}", self.id, participant.token);
         let method = if participant.is_automatic { "auto" } else { "manual" };
         let selected = participant.selected.as_ref();
         let mut json = json!({

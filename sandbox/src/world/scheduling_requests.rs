@@ -282,7 +282,8 @@ fn hours(from: Timestamp, to: Timestamp, zone: &TimeZone) -> Value {
     let at_work = days.filter(|day| !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday));
     let periods = at_work.filter_map(|day| {
         let at = |hour| {
-            let time = day.to_datetime(Time::new(hour, 0, 0, 0).ok()?).to_zoned_datetime(zone.clone()).ok()?;
+            let time =
+                day.to_datetime(Time::new(hour, 0, 0, 0).ok()?).to_zoned_datetime(zone.clone()).ok()?;
             Some(Moment::Time(time.timestamp()).to_string())
         };
         Some(json!({ "start": at(HOURS.0)?, "end": at(HOURS.1)? }))
@@ -304,11 +305,8 @@ mod tests {
     #[test]
     fn people_without_rules_are_met_in_the_hours_of_work_where_they_live() {
         let zone = time_zone("Europe/London").unwrap();
-        let periods = hours(
-            "2026-03-27T10:00:00Z".parse().unwrap(),
-            "2026-03-30T10:00:00Z".parse().unwrap(),
-            &zone,
-        );
+        let periods =
+            hours("2026-03-27T10:00:00Z".parse().unwrap(), "2026-03-30T10:00:00Z".parse().unwrap(), &zone);
         // A Friday, a weekend in which the clocks change, a Monday.
         assert_eq!(
             periods,

@@ -1,5 +1,7 @@
 //! Somebody who receives what the sandbox posts.
 
+#![allow(dead_code)] // each test file uses its own part
+
 use std::sync::{Arc, Mutex};
 
 use axum::Router;

@@ -54,7 +54,7 @@ const newClient = () => {
 // A client with an account's tokens, and the ids that calls need.
 async function accountWorld() {
   const client = newClient();
-  const code = await sandbox.code(SCOPE, DOC);
+  const code = await sandbox.code(SCOPE, DOC, { delegated_scope: 'free_busy' });
   await client.requestAccessToken({ code, redirect_uri: REDIRECT_URI });
   const { sub, calendars } = await client.listCalendars();
   const world = {
@@ -603,14 +603,14 @@ const run = async (given, world, connection) => {
   const reply = await given.theirs(world, before);
   const theirs = (await sandbox.requests()).at(-1);
   assert.ok((await given.check?.(world, reply)) ?? true, `unexpected: ${JSON.stringify(reply)}`);
-  const call = { call: given.operation, on_client: given.onClient ?? false, with: given.ours?.(world, before) ?? {} };
+  const call = { operation: given.operation, on_client: given.onClient ?? false, with: given.ours?.(world, before) ?? {} };
   const ours = (await sandbox.ours([call], connection)).at(-1);
   assert.deepEqual(difference(theirs, ours), given.differs(world, before));
 };
 
 describe('every call works, and differs from ours as stated', () => {
   for (const [name, given] of Object.entries(CASES)) {
-    test(name, async () => run(given, await accountWorld(), { account: { by: DOC, scope: SCOPE } }));
+    test(name, async () => run(given, await accountWorld(), { account: { by: DOC, scope: SCOPE, delegated_scope: 'free_busy' } }));
   }
   for (const [name, given] of Object.entries(SERVICE_CASES)) {
     const connection = { service_account: { by: OWNER, scope: SERVICE_SCOPE, delegated_scope: 'read_write' } };

@@ -9,12 +9,13 @@ import subprocess
 
 import hypothesis
 import pytest
+import requests
 import schemathesis
 from conftest import DOC, OWNER, Sandbox, binary
 
 ACCOUNT_SCOPE = "read_write"
 SERVICE_SCOPE = "service_account/accounts/manage service_account/resources/manage"
-EXAMPLES = int(os.environ.get("ORGCONNECT_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("ORGCONNECT_EXAMPLES", "6"))
 
 # Ids that stand in addresses, taken from the world, so that not every call ends at "there is no such thing".
 KNOWN = {}
@@ -54,8 +55,6 @@ class Callers:
         return self.sandbox.control("POST", "admin_api_keys", {"organization_id": organization})["admin_api_key"]
 
     def call(self, method, path, bearer, body=None):
-        import requests
-
         headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
         reply = requests.request(method, self.sandbox.url + path, json=body, headers=headers, timeout=10)
         reply.raise_for_status()

@@ -565,7 +565,6 @@ CASES = [
             "permissions": ["agenda"],
             "subs": [world.sub],
             "origin": "https://app.example",
-            "version": "1",
         },
         on_client=True,
         difference=CONTENT_TYPE,
@@ -647,7 +646,7 @@ def test_a_service_account_call_works_and_differs_from_ours_as_stated(sandbox, m
 
 def compare(sandbox, case, connection, theirs, world, before):
     sandbox.forget()
-    call = {"call": case.operation, "on_client": case.on_client, "with": case.arguments(world, before)}
+    call = {"operation": case.operation, "on_client": case.on_client, "with": case.arguments(world, before)}
     ours = sandbox.ours([call], connection)[-1]
     expected = case.difference(world, before) if callable(case.difference) else case.difference
     assert difference(theirs, ours) == expected

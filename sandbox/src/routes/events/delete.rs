@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 
-use super::{Options, extras};
 use super::write::{answer, external_event};
+use super::{Options, extras};
 use crate::auth::{Acting, Scope};
 use crate::call::Call;
 use crate::errors::{ApiError, ApiResult, accepted};

@@ -56,7 +56,12 @@ pub(super) fn judge(
 }
 
 /// Stores an event that the application wrote, tells whoever listens, and waits for the moments it subscribed to.
-pub(super) fn save(world: &World, acting: &Acting, calendar: &Calendar, mut event: Event) -> ApiResult<Event> {
+pub(super) fn save(
+    world: &World,
+    acting: &Acting,
+    calendar: &Calendar,
+    mut event: Event,
+) -> ApiResult<Event> {
     let subscribed = subscribed(&event);
     let meeting = event.written.get("meeting").cloned();
     let is_assigned = meeting.is_some() && event.written.get(TOLD) != meeting.as_ref();

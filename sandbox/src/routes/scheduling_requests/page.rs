@@ -97,11 +97,7 @@ fn named(world: &World, call: &Call) -> ApiResult<Option<(SelectLink, Scheduling
 }
 
 /// Keeps what the address says of where somebody came from.
-fn with_metadata(
-    world: &World,
-    call: &Call,
-    mut request: SchedulingRequest,
-) -> ApiResult<SchedulingRequest> {
+fn with_metadata(world: &World, call: &Call, mut request: SchedulingRequest) -> ApiResult<SchedulingRequest> {
     let before = request.metadata.len();
     for name in METADATA {
         let value = call.query[name].as_str();
@@ -198,7 +194,12 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn of(world: &World, call: &Call, request: &'a SchedulingRequest, params: &mut Params<'_>) -> ApiResult<Self> {
+    fn of(
+        world: &World,
+        call: &Call,
+        request: &'a SchedulingRequest,
+        params: &mut Params<'_>,
+    ) -> ApiResult<Self> {
         let asked = params.text("tzid", 100).filter(|tzid| time_zone(tzid).is_some());
         let first = request.subs().first().map(|sub| world.store.get::<Account>(sub)).transpose()?.flatten();
         let home = || first.map_or_else(|| "Etc/UTC".into(), |account| account.zoneinfo);
@@ -248,8 +249,8 @@ impl<'a> View<'a> {
                 zones => zones(),
                 days,
                 notice,
-                // A form that is sent with GET drops the query of its address, which a new choice needs.
-                is_unconfirmed => self.is_rescheduled,
+                // Forms that are sent with GET drop the query of their address, which a new choice needs.
+                is_rescheduled => self.is_rescheduled,
                 may_decline => false,
             },
         )

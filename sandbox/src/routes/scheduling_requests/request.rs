@@ -101,7 +101,11 @@ fn host(world: &World, caller: &ActingOrganization, params: &mut Params<'_>) -> 
 
 fn group(world: &World, caller: &ActingOrganization, params: &mut Params<'_>) -> ApiResult<Option<Group>> {
     if params.value("sub").is_some() {
-        params.wrong("sub", "invalid", "must be one of the organization's selection rules, and there are none");
+        params.wrong(
+            "sub",
+            "invalid",
+            "must be one of the organization's selection rules, and there are none",
+        );
         return Ok(None);
     }
     let name = params.text("name", 1024);
