@@ -148,9 +148,10 @@ async fn what_is_wrong_with_a_conversation_is_said_by_field() {
     assert_eq!(post(&body).await.error_keys("participants"), ["errors.too_many"]);
     let conversation = desk.created("auto").await;
     let url = text(&conversation["participants"][1]["slots_select"]["url"]);
-    for (body, key) in
-        [(json!({}), "errors.required"), (json!({ "slots": [{ "slot_id": "slt_x" }] }), "errors.invalid")]
-    {
-        assert_eq!(desk.clinic.post(&url, &desk.token, &body).await.error_keys("slots"), [key]);
+    for (body, key) in [
+        (json!({}), "errors.required"),
+        (json!({ "selected_slots": [{ "slot_id": "slt_x" }] }), "errors.invalid"),
+    ] {
+        assert_eq!(desk.clinic.post(&url, &desk.token, &body).await.error_keys("selected_slots"), [key]);
     }
 }

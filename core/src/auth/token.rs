@@ -294,12 +294,12 @@ impl TokenRecord {
     pub(crate) fn new(reply: TokenReply, now: Timestamp) -> Self {
         Self {
             kind: reply.kind(),
+            sub: reply.subject().map(str::to_owned),
             access_token: reply.access_token,
             refresh_token: reply.refresh_token,
             issued_at: now,
             lifetime: reply.lifetime,
             scope: reply.scope,
-            sub: reply.sub,
             extra: reply.extra,
             state: ConnectionState::Active,
             intent: None,

@@ -126,9 +126,6 @@ fn select_slots(world: &World, call: &Call) -> ApiResult {
     let (mut conversation, token) = linked(world, call)?;
     let mut params = call.params()?;
     let selected = selection(&mut params, &conversation);
-    if conversation.agreed.is_some() {
-        params.wrong("slots", "already_complete", "must not be chosen once a time is agreed");
-    }
     params.finish()?;
     for participant in &mut conversation.participants {
         if participant.token == token {
@@ -144,19 +141,25 @@ fn select_slots(world: &World, call: &Call) -> ApiResult {
     Ok(Json(json!({ "scheduling_conversation": conversation.to_json(&call.origin) })).into_response())
 }
 
-/// The ids of slots: `slots` of objects with `slot_id`, or `slot_ids`.
+/// The ids of slots: `selected_slots` (or, as older clients write, `slots`) of objects with `slot_id`, or `slot_ids`.
 fn selection(params: &mut Params<'_>, conversation: &Conversation) -> Vec<String> {
     let mut ids = params.texts("slot_ids", usize::MAX).unwrap_or_default();
-    for value in params.list("slots", 10_000).unwrap_or_default() {
-        let mut inner = Params::within(value, "slots");
-        ids.extend(inner.required_text("slot_id", 200));
-        params.absorb(inner);
+    let mut field = "selected_slots";
+    for name in ["selected_slots", "slots"] {
+        for value in params.list(name, 10_000).unwrap_or_default() {
+            field = name;
+            let mut inner = Params::within(value, name);
+            ids.extend(inner.required_text("slot_id", 200));
+            params.absorb(inner);
+        }
     }
     let known = |id: &String| conversation.slots.iter().any(|slot| slot.slot_id == *id);
-    if ids.is_empty() {
-        params.wrong("slots", "required", "must have at least one entry");
+    if conversation.agreed.is_some() {
+        params.wrong(field, "already_complete", "must not be chosen once a time is agreed");
+    } else if ids.is_empty() {
+        params.wrong(field, "required", "must have at least one entry");
     } else if !ids.iter().all(known) {
-        params.wrong("slots", "invalid", "must be slots of the conversation");
+        params.wrong(field, "invalid", "must be slots of the conversation");
     }
     ids
 }

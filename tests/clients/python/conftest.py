@@ -14,6 +14,9 @@ REDIRECT_URI = "http://127.0.0.1:9/callback"
 DOC = "doc@example.com"
 OWNER = "owner@example.com"
 
+# What hypothesis keeps belongs with the other caches, and not beside the tests.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(REPOSITORY / ".cache/hypothesis"))
+
 # requests-oauthlib and Authlib refuse plain http unless they are told that it is meant.
 os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
