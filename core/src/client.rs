@@ -359,9 +359,8 @@ impl Inner {
     }
 
     pub(crate) async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredRecord>> {
-        let loaded = self.store.load(key).await;
-        tracing::trace!(connection = %key.connection, found = matches!(loaded, Ok(Some(_))), "store load");
-        Ok(loaded?)
+        let span = tracing::trace_span!("orgconnect.store", access = "load", connection = %key.connection);
+        Ok(self.store.load(key).instrument(span).await?)
     }
 
     pub(crate) async fn save(
@@ -374,9 +373,13 @@ impl Inner {
             StoreError::new(crate::store::StoreErrorKind::Refused, error.message().to_owned())
                 .with_source(error)
         })?;
-        let saved = self.store.save(key, &record, expected).await;
-        tracing::trace!(connection = %key.connection, version = expected + 1, saved = saved.is_ok(), "store save");
-        saved
+        let span = tracing::trace_span!(
+            "orgconnect.store",
+            access = "save",
+            connection = %key.connection,
+            version = expected + 1,
+        );
+        self.store.save(key, &record, expected).instrument(span).await
     }
 }
 

@@ -403,3 +403,29 @@ async fn the_user_agent_names_us_the_language_and_the_application() {
     client.internal_organization().send("organization.list_members", Map::new()).await.unwrap();
     insta::assert_snapshot!(raw.requests()[0].replace(&raw.url["http://".len()..], "HOST"));
 }
+
+#[tokio::test]
+async fn every_oauth_request_is_the_documented_one() {
+    let tokens = br#"{"token_type":"bearer","access_token":"ACCESS","refresh_token":"REFRESH","expires_in":3600,"scope":"organizational_unit_scheduler","sub":"opu_1"}"#;
+    let raw = Raw::serving(vec![reply(200, &[], tokens)]).await;
+    let client = client_for(&raw.url);
+    let request = orgconnect::AuthorizationRequest::organization("https://app.example/callback");
+    let pending = client.authorize(request.state("a-state-that-nobody-can-guess")).unwrap();
+    let callback = "https://app.example/callback?code=CODE&state=a-state-that-nobody-can-guess";
+    let connection = client.complete(&pending, callback).await.unwrap();
+    connection.refresh().await.unwrap();
+    let refreshes = raw.requests().iter().filter(|request| request.contains("\"refresh_token\"")).count();
+    assert_eq!(refreshes, 1, "the same access token again is no reason to ask again");
+    client.revoke_sub("acc_1").await.unwrap();
+    connection.revoke().await.unwrap();
+    let mut shown: Vec<String> = Vec::new();
+    for request in raw.requests() {
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        let kind = head.lines().find(|line| line.to_lowercase().starts_with("content-type")).unwrap();
+        let told = format!("{}\n{kind}\n{body}", head.lines().next().unwrap());
+        if !shown.contains(&told) {
+            shown.push(told);
+        }
+    }
+    insta::assert_snapshot!(shown.join("\n\n"));
+}

@@ -111,7 +111,9 @@ async fn a_whole_life_at_trace_shows_no_secret() {
     secrets.extend(["access_token", "refresh_token"].map(|name| held[name].as_str().unwrap().to_owned()));
     let shown = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(
-        shown.contains("orgconnect.request") && shown.contains("orgconnect.refresh"),
+        ["orgconnect.request", "orgconnect.refresh", "orgconnect.store"]
+            .iter()
+            .all(|span| shown.contains(span)),
         "the spans are there"
     );
     assert!(secrets.len() >= 6, "secrets were found to search for: {}", secrets.len());

@@ -346,6 +346,7 @@ impl Inner {
             {
                 return Ok(snapshot);
             }
+            let mut started = false;
             let mut flight = {
                 let mut flight = lock(&tokens.flight);
                 if let Some(flight) = &*flight {
@@ -357,12 +358,16 @@ impl Inner {
                     {
                         return Err(error.clone().with_retry_after(Some(left)));
                     }
+                    started = true;
                     flight.insert(self.start(tokens, need.clone())).clone()
                 }
             };
             let outcome = flight.0.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
             match outcome {
-                Ok(Some(Ok(snapshot))) if snapshot.satisfies(need, self.now()) => return Ok(snapshot),
+                // What a refresh for this very need has brought is all there is, even if it is the same token again.
+                Ok(Some(Ok(snapshot))) if started || snapshot.satisfies(need, self.now()) => {
+                    return Ok(snapshot);
+                }
                 Ok(Some(Err(error))) => return Err(error),
                 Ok(_) => {}
                 Err(_closed) => {
@@ -435,7 +440,8 @@ impl Inner {
         let mut poll = FIRST_POLL;
         loop {
             let taken = Instant::now();
-            if let Some(lease) = self.store().acquire(&tokens.key, ttl).await? {
+            let span = tracing::trace_span!("orgconnect.store", access = "acquire", connection = %tokens.key.connection);
+            if let Some(lease) = self.store().acquire(&tokens.key, ttl).instrument(span).await? {
                 return Ok(Taken::Lease(lease, taken));
             }
             if Instant::now() > patience {
