@@ -110,9 +110,11 @@ impl Outbox {
     pub(crate) async fn settle(&self, shared: &Shared) -> Result<(), StoreError> {
         let mut progress = self.progress.subscribe();
         loop {
+            // Seen before the look, so that progress made during it is not slept through.
+            let closed = progress.borrow_and_update().closed;
             let due = lock(&shared.world).due_deliveries()?;
             let is_idle = due.is_empty() && lock(&self.busy).is_empty();
-            if is_idle || progress.borrow_and_update().closed || progress.changed().await.is_err() {
+            if is_idle || closed || progress.changed().await.is_err() {
                 return Ok(());
             }
         }
