@@ -42,6 +42,7 @@ mod connection;
 mod embed;
 mod error;
 mod handle;
+mod hex;
 mod http;
 mod ids;
 pub mod operation;

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ConnectionId, Error, ErrorKind, Result,
     client::Inner,
-    random,
+    hex, random,
     secret::Secret,
     store::{ConnectionKey, ListQuery, Record, StoreErrorKind},
 };
@@ -108,7 +108,7 @@ impl Inner {
     /// The key of a state's mark, which does not tell the state.
     fn mark(&self, pending: &PendingAuthorization) -> Result<ConnectionKey> {
         let hash = Sha256::digest(pending.fields.state.as_bytes());
-        let name = hash.iter().take(16).fold(String::new(), |text, octet| text + &format!("{octet:02x}"));
+        let name = hex::of(&hash[..16]);
         Ok(ConnectionKey {
             namespace: format!("{}#states", self.namespace()),
             connection: ConnectionId::new(name)?,

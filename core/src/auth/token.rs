@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, Result, http::response, secret::Secret};
+use crate::{Error, ErrorKind, Result, hex, http::response, secret::Secret};
 
 /// Assumed when the reply does not say how long a token lives: Cronofy's usual lifetime.
 const USUAL_LIFETIME: Duration = Duration::from_hours(1);
@@ -252,7 +252,7 @@ pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> To
 /// A short, irreversible name of a token: enough to tell two apart, nothing to break in with.
 pub(crate) fn fingerprint(token: &Secret) -> String {
     let hash = Sha256::digest(token.expose().as_bytes());
-    hash.iter().take(8).fold(String::new(), |text, octet| text + &format!("{octet:02x}"))
+    hex::of(&hash[..8])
 }
 
 #[derive(Deserialize)]

@@ -248,7 +248,7 @@ impl Shared {
         hash.update(key.namespace.as_bytes());
         hash.update([0]);
         hash.update(key.connection.as_str().as_bytes());
-        hash.finalize().iter().take(16).fold(String::new(), |stem, octet| stem + &format!("{octet:02x}"))
+        crate::hex::of(&hash.finalize()[..16])
     }
 
     fn path(&self, key: &ConnectionKey, extension: &str) -> PathBuf {

@@ -160,7 +160,7 @@ impl Key {
         }
         secret.copy_from_slice(octets);
         let hash = Sha256::new().chain_update("orgconnect.key-id.v1\0").chain_update(octets).finalize();
-        let mut id = hash.iter().fold(String::new(), |id, octet| id + &format!("{octet:02x}"));
+        let mut id = crate::hex::of(&hash);
         id.truncate(ID_LENGTH);
         Ok(Self { id, secret })
     }
