@@ -308,7 +308,6 @@ impl Client {
         Self { caller: self.caller.with_options(options) }
     }
 
-    #[cfg(feature = "api")]
     pub(crate) fn caller(&self) -> Caller {
         self.caller.clone()
     }

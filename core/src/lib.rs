@@ -79,6 +79,7 @@ pub use self::{
     connection::{Connection, ConnectionSummary},
     embed::EmbedTokens,
     error::{Error, ErrorKind, FieldError, Result},
+    handle::Handle,
     http::{limit::RateLimit, response::Reply, retry::RetryPolicy},
     ids::{ConnectionId, Sub},
     organization::Organization,

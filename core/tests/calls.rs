@@ -17,7 +17,7 @@ use common::{
     DOC, World, arguments,
     raw::{Raw, reply},
 };
-use orgconnect::{CallOptions, Client, ErrorKind, RateLimit};
+use orgconnect::{CallOptions, Client, ErrorKind, Handle, RateLimit};
 use orgconnect_sandbox::{Fault, NewApplication, NewMember};
 use serde_json::{Map, Value, json};
 
@@ -428,4 +428,15 @@ async fn every_oauth_request_is_the_documented_one() {
         }
     }
     insta::assert_snapshot!(shown.join("\n\n"));
+}
+
+#[tokio::test]
+async fn any_handle_takes_its_arguments_as_json() {
+    let handle = Handle::from(&client_for("http://127.0.0.1:9"));
+    let error = handle.send_json("element_tokens.create", b"[\"CRN_not_to_be_shown\"]").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.fields().contains_key("arguments"), "{error}");
+    assert!(!format!("{error} {error:?}").contains("CRN_"), "{error}");
+    let error = handle.send_json("element_tokens.create", b"").await.unwrap_err();
+    assert!(error.fields().contains_key("permissions"), "{error}");
 }

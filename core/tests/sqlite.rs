@@ -156,6 +156,21 @@ async fn processes_that_write_at_once_lose_no_write() {
     assert_eq!((stored.record.payload.as_str(), stored.version), ("200", 200));
 }
 
+#[test]
+fn a_new_database_is_opened_by_many_at_once() {
+    for _ in 0..40 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tokens.db");
+        std::thread::scope(|scope| {
+            let openers: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| SqliteStore::open(&path).map(drop))).collect();
+            for opener in openers {
+                opener.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn a_process_that_is_killed_while_it_writes_leaves_a_whole_record() {
     let directory = tempfile::tempdir().unwrap();

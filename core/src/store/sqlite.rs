@@ -392,7 +392,11 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Creates the tables, or takes them from the version found to the newest, in one transaction.
 fn migrate(path: &Path, connection: &mut Connection) -> Result<(), Failure> {
-    if found_version(path, connection)? == MIGRATIONS.len() {
+    // In one snapshot: between two statements another process may create the tables.
+    let snapshot = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    let found = found_version(path, &snapshot)?;
+    drop(snapshot);
+    if found == MIGRATIONS.len() {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -1,5 +1,6 @@
 //! What a language adds to the generator: where its files go, how it spells the model, and how it formats.
 
+mod document;
 pub mod rust;
 
 use std::io;

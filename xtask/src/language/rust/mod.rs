@@ -1,6 +1,5 @@
 //! Rust: the operation table of the core, and the typed areas behind its feature `api`.
 
-mod document;
 mod example;
 mod import;
 mod shape;
@@ -17,7 +16,7 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{File, Language};
+use super::{File, Language, document};
 use crate::model::{Api, Definition, Field, Member, Operation, Step, Type};
 
 /// The Rust core.
@@ -79,9 +78,9 @@ impl Language for Rust {
         environment.add_filter("literal", |text: &str| spelling::literal(text));
         environment.add_filter("json", |value: Value| serde_json::to_string(&value).unwrap_or_default());
         environment.add_filter("doc", |text: &str, indent: Option<usize>| {
-            document::comment(text, "///", indent.unwrap_or_default())
+            document::comment(text, "///", spelling::WIDTH - indent.unwrap_or_default())
         });
-        environment.add_filter("module_doc", |text: &str| document::comment(text, "//!", 0));
+        environment.add_filter("module_doc", |text: &str| document::comment(text, "//!", spelling::WIDTH));
         environment.add_filter("shape", |value: Value| read::<Type>(value).map(|ty| shape::of_type(&ty)));
         environment.add_filter("shape_of", |value: Value| {
             read::<Definition>(value).map(|definition| shape::of_definition(&definition))
@@ -104,7 +103,8 @@ impl Language for Rust {
             read::<Member>(value).map(|member| spelling::member_reader(&member.ty))
         });
         environment.add_filter("field_doc", |value: Value| {
-            read::<Field>(value).map(|field| document::comment(&document::field(&field), "///", 4))
+            read::<Field>(value)
+                .map(|field| document::comment(&document::field(&field), "///", spelling::WIDTH - 4))
         });
         environment
             .add_filter("items", |value: Value| read::<Vec<Step>>(value).map(|steps| spelling::path(&steps)));
@@ -168,7 +168,7 @@ impl Known {
         let operation = self.operations.get(name);
         let example = self.examples.get(&example::key(name, handle));
         let (Some(operation), Some(example)) = (operation, example) else { return Err(unknown(name)) };
-        Ok(document::comment(&document::operation(operation, example), "///", 4))
+        Ok(document::comment(&document::operation(operation, example), "///", spelling::WIDTH - 4))
     }
 }
 

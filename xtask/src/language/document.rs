@@ -1,11 +1,19 @@
-//! Writes documentation comments from the texts of the description.
+//! What every language says in its documentation, in the same words, and how a text is laid out as a comment.
 
-use super::spelling::WIDTH;
 use crate::model::{Field, Operation, Repeat, Stability};
 
-/// A text as a comment, wrapped. `indent` is how far rustfmt will move it to the right.
-pub(super) fn comment(text: &str, mark: &str, indent: usize) -> String {
-    let width = WIDTH - indent - mark.len() - 1;
+/// A text as a comment: each line within `width` characters and begun with `mark`. A language that moves the comment to
+/// the right gives the width that is left.
+pub(super) fn comment(text: &str, mark: &str, width: usize) -> String {
+    let comments: Vec<String> = lines(text, width - mark.len() - 1)
+        .iter()
+        .map(|line| format!("{mark} {line}").trim_end().to_owned())
+        .collect();
+    comments.join("\n")
+}
+
+/// A text, wrapped at `width` characters. Code and lists keep their lines.
+pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut fenced = false;
     for (index, paragraph) in text.trim().split("\n\n").enumerate() {
@@ -21,9 +29,7 @@ pub(super) fn comment(text: &str, mark: &str, indent: usize) -> String {
             wrap(paragraph, width, &mut lines);
         }
     }
-    let comments: Vec<String> =
-        lines.iter().map(|line| format!("{mark} {line}").trim_end().to_owned()).collect();
-    comments.join("\n")
+    lines
 }
 
 fn wrap(paragraph: &str, width: usize, lines: &mut Vec<String>) {
@@ -74,7 +80,7 @@ pub(super) fn field(field: &Field) -> String {
     text
 }
 
-/// What is said about a call.
+/// What is said about a call. Arguments in the path are explained here; `example` ends it, in the language's own fences.
 pub(super) fn operation(operation: &Operation, example: &str) -> String {
     let mut paragraphs = vec![operation.summary.clone(), operation.description.clone()];
     paragraphs.extend(operation.arguments.iter().filter(|argument| is_path(argument)).map(|argument| {
@@ -124,25 +130,25 @@ mod tests {
     #[test]
     fn a_text_is_wrapped_and_keeps_its_paragraphs() {
         let text = format!("{}\n\nEnd.", "word ".repeat(30));
-        let comment = comment(&text, "///", 4);
-        assert!(comment.lines().all(|line| line.starts_with("///") && line.len() + 4 <= WIDTH), "{comment}");
+        let comment = comment(&text, "///", 106);
+        assert!(comment.lines().all(|line| line.starts_with("///") && line.len() <= 106), "{comment}");
         assert!(comment.ends_with("word\n///\n/// End."), "{comment}");
     }
 
     #[test]
     fn code_is_never_broken_nor_are_lists() {
         let spaced = format!("{} `{{{{ cronofy.join url }}}}` end", "x".repeat(96));
-        assert!(comment(&spaced, "///", 0).contains("\n/// `{{ cronofy.join url }}`"));
+        assert!(comment(&spaced, "///", 110).contains("\n/// `{{ cronofy.join url }}`"));
         let list = "- one\n- two";
-        assert_eq!(comment(list, "///", 0), "/// - one\n/// - two");
+        assert_eq!(comment(list, "///", 110), "/// - one\n/// - two");
         let code = "```\nlet a = 1;\n\nlet b = 2;\n```\n\nText.";
-        assert_eq!(comment(code, "///", 0).replace("/// ", "").replace("///", ""), code);
+        assert_eq!(comment(code, "///", 110).replace("/// ", "").replace("///", ""), code);
     }
 
     #[test]
     fn no_line_begins_like_a_list_or_a_heading_by_accident() {
         let text = format!("{} # 1. - * end", "x".repeat(105));
-        assert!(comment(&text, "///", 0).lines().skip(1).all(|line| !line.starts_with("/// #")), "{text}");
+        assert!(comment(&text, "///", 110).lines().skip(1).all(|line| !line.starts_with("/// #")), "{text}");
     }
 
     #[test]
