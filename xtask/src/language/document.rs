@@ -80,12 +80,13 @@ pub(super) fn field(field: &Field) -> String {
     text
 }
 
-/// What is said about a call. Arguments in the path are explained here; `example` ends it, in the language's own fences.
-pub(super) fn operation(operation: &Operation, example: &str) -> String {
+/// What is said about a call. Arguments in the path, which `spell` writes, are explained here; `example` ends it, in the
+/// language's own fences.
+pub(super) fn operation(operation: &Operation, spell: impl Fn(&str) -> String, example: &str) -> String {
     let mut paragraphs = vec![operation.summary.clone(), operation.description.clone()];
     paragraphs.extend(operation.arguments.iter().filter(|argument| is_path(argument)).map(|argument| {
         let field = &argument.field;
-        format!("`{}`: {}", field.name, lower_first(&field.description))
+        format!("`{}`: {}", spell(&field.name), lower_first(&field.description))
     }));
     let stability = match operation.stability {
         Stability::Stable => None,

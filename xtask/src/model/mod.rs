@@ -366,6 +366,28 @@ impl Type {
 }
 
 impl Definition {
+    /// Whether values are written as JSON: requests, and replies that hold no secret.
+    pub fn serializes(&self) -> bool {
+        self.sent || !self.secret
+    }
+
+    /// Whether values are read from JSON.
+    pub fn deserializes(&self) -> bool {
+        self.received
+    }
+
+    /// Whether an object has a field for what it doesn't name: replies do, so that what Cronofy adds is there before we
+    /// know it. Those with a secret don't: what they gain may be one as well, and whoever prints the object sees the
+    /// field. Neither do those with a constant, which would be taken for an unknown field.
+    pub fn holds_extra(&self) -> bool {
+        match &self.shape {
+            Shape::Object { kept, constants, .. } => {
+                *kept || self.received && !self.secret && constants.is_empty()
+            }
+            _ => false,
+        }
+    }
+
     /// The types that it is made of.
     pub fn parts(&self) -> Vec<&Type> {
         match &self.shape {

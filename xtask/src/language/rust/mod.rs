@@ -93,7 +93,7 @@ impl Language for Rust {
             read::<Definition>(value).map(|definition| spelling::derives(&definition))
         });
         environment.add_filter("holds_extra", |value: Value| {
-            read::<Definition>(value).map(|definition| spelling::holds_extra(&definition))
+            read::<Definition>(value).map(|definition| definition.holds_extra())
         });
         environment.add_filter("type", |value: Value| read::<Type>(value).map(|ty| spelling::type_of(&ty)));
         environment.add_filter("member_type", |value: Value| {
@@ -168,7 +168,11 @@ impl Known {
         let operation = self.operations.get(name);
         let example = self.examples.get(&example::key(name, handle));
         let (Some(operation), Some(example)) = (operation, example) else { return Err(unknown(name)) };
-        Ok(document::comment(&document::operation(operation, example), "///", spelling::WIDTH - 4))
+        Ok(document::comment(
+            &document::operation(operation, spelling::name, example),
+            "///",
+            spelling::WIDTH - 4,
+        ))
     }
 }
 

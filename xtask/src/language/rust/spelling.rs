@@ -238,30 +238,6 @@ pub fn derives(definition: &Definition) -> String {
     derives.join(", ")
 }
 
-/// Whether a struct has a field for what it doesn't name: replies do, so that what Cronofy adds is there before we know
-/// it. Those with a secret don't: what they gain may be one as well, and `Debug` shows the field. Neither do those with a
-/// constant, which would be taken for an unknown field.
-pub fn holds_extra(definition: &Definition) -> bool {
-    match &definition.shape {
-        Shape::Object { kept, constants, .. } => {
-            *kept || definition.received && !definition.secret && constants.is_empty()
-        }
-        _ => false,
-    }
-}
-
-impl Definition {
-    /// Whether values are written as JSON: requests, and replies that hold no secret.
-    fn serializes(&self) -> bool {
-        self.sent || !self.secret
-    }
-
-    /// Whether values are read from JSON.
-    fn deserializes(&self) -> bool {
-        self.received
-    }
-}
-
 /// The expression that takes the items out of a page, `self`.
 pub fn path(steps: &[Step]) -> String {
     let mut expression = "self".to_owned();
