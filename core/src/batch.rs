@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Account, Error, ErrorKind, Result,
+    Account, Error, ErrorKind, Handle, Reply, Result,
     caller::find_operation,
     config::{DataCenter, Endpoints},
     http::{request, response},
@@ -160,27 +160,39 @@ mod typed {
     }
 }
 
-impl Account {
-    /// Sends a batch, and returns the verdict on each entry in the order in which they were added: its reply, which
-    /// mostly has no content, or the error that the same call would have ended with by itself.
-    ///
-    /// # Errors
-    /// What keeps the batch as a whole from being carried out; the verdicts then don't exist.
-    pub async fn send_batch(&self, batch: &Batch) -> Result<Vec<Result<Option<Value>>>> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
+/// Implements sending a batch for a handle.
+macro_rules! batches {
+    ($handle:ident) => {
+        impl $handle {
+            /// Sends a batch, and returns the verdict on each entry in the order in which they were added: its reply,
+            /// which mostly has no content, or the error that the same call would have ended with by itself.
+            ///
+            /// # Errors
+            /// What keeps the batch as a whole from being carried out; the verdicts then don't exist.
+            pub async fn send_batch(&self, batch: &Batch) -> Result<Vec<Result<Option<Value>>>> {
+                if batch.is_empty() {
+                    return Ok(Vec::new());
+                }
+                batch.verdicts(&self.send("batch.create", batch.arguments()).await?)
+            }
         }
-        let entries: Vec<Value> = batch.entries.iter().map(|entry| entry.body.clone()).collect();
-        let arguments = Map::from_iter([("batch".to_owned(), Value::Array(entries))]);
-        let reply = self.send("batch.create", arguments).await?;
+    };
+}
+
+batches!(Account);
+batches!(Handle);
+
+impl Batch {
+    fn arguments(&self) -> Map<String, Value> {
+        let entries: Vec<Value> = self.entries.iter().map(|entry| entry.body.clone()).collect();
+        Map::from_iter([("batch".to_owned(), Value::Array(entries))])
+    }
+
+    fn verdicts(&self, reply: &Reply) -> Result<Vec<Result<Option<Value>>>> {
         let body: Value = reply.decode()?;
         let verdicts = body.get("batch").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        Ok(batch
-            .entries
-            .iter()
-            .enumerate()
-            .map(|(position, entry)| verdict(entry, verdicts.get(position)))
-            .collect())
+        let entries = self.entries.iter().enumerate();
+        Ok(entries.map(|(position, entry)| verdict(entry, verdicts.get(position))).collect())
     }
 }
 

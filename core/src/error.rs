@@ -190,7 +190,8 @@ impl Error {
         }))
     }
 
-    pub(crate) fn config(field: &'static str, message: impl fmt::Display) -> Self {
+    /// A setting that can't be used. For packages of other languages, whose values may not even be of the right type.
+    pub fn config(field: &str, message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Config, format!("{field}: {message}")).with_field(
             field,
             "errors.invalid",
@@ -198,7 +199,8 @@ impl Error {
         )
     }
 
-    pub(crate) fn invalid(field: &str, message: impl fmt::Display) -> Self {
+    /// An argument that can't be used. For packages of other languages, whose values may not even be of the right type.
+    pub fn invalid(field: &str, message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Invalid, format!("{field}: {message}")).with_field(
             field,
             "errors.invalid",
