@@ -30,6 +30,13 @@ fn output(repository: &tempfile::TempDir, file: &str) -> PathBuf {
     repository.path().join("core/src/api").join(file)
 }
 
+/// What a run found among the files of Rust.
+fn of_rust(drift: Drift) -> Drift {
+    let own =
+        |paths: Vec<PathBuf>| paths.into_iter().filter(|path| path.starts_with("core/src/api")).collect();
+    Drift { changed: own(drift.changed), orphaned: own(drift.orphaned) }
+}
+
 fn read(path: &Path) -> String {
     fs::read_to_string(path).expect("readable")
 }
@@ -46,7 +53,7 @@ fn the_fixture_becomes_this_rust() {
 #[test]
 fn a_second_run_changes_nothing() {
     let repository = repository();
-    let first = generate(repository.path(), false).expect("generated");
+    let first = of_rust(generate(repository.path(), false).expect("generated"));
     assert_eq!(first.changed.len(), 5);
     assert_eq!(generate(repository.path(), false).expect("generated"), Drift::default());
     assert_eq!(generate(repository.path(), true).expect("checked"), Drift::default());
@@ -73,7 +80,7 @@ fn a_change_of_the_description_is_a_difference() {
     generate(repository.path(), false).expect("generated");
     let notes = repository.path().join(NOTES);
     write(&notes, &read(&notes).replace("The colour.", "The colour or none."));
-    let drift = generate(repository.path(), true).expect("checked");
+    let drift = of_rust(generate(repository.path(), true).expect("checked"));
     assert_eq!(drift.changed, ["core/src/api/notes.rs"].map(PathBuf::from));
 }
 
