@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-rust test-browser test-clients test-api lint fmt generate bench docs setup clean
+.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api lint fmt generate bench docs setup clean
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -33,6 +33,10 @@ test-browser: ## Click through the sandbox's pages in headless Chromium
 test-clients: ## Run other people's client libraries against the sandbox
 	@tools/setup compiler clients
 	@tools/test clients
+
+test-faults: ## Run the fault suite with the full numbers; ROWS="A4 A9" runs some rows
+	@tools/setup compiler
+	@ROWS="$(ROWS)" tools/test faults
 
 test-api: ## Validate the description, and the sandbox against it
 	@tools/setup compiler clients

@@ -104,6 +104,15 @@ async fn a_forwarded_port_is_answered_once_it_is_allowed() {
     assert_eq!(ask().await, 200);
 }
 
+#[tokio::test]
+async fn a_forwarded_port_is_allowed_over_http_too() {
+    let sandbox = Sandbox::builder().start().await.unwrap();
+    let allow = http().post(format!("{}/sandbox/host_ports", sandbox.url())).body(r#"{"port":5}"#);
+    assert!(allow.send().await.unwrap().status().is_success());
+    let url = format!("{}/dashboard", sandbox.url());
+    assert_eq!(http().get(&url).header("Host", "localhost:5").send().await.unwrap().status(), 200);
+}
+
 /// The program, stopped when it is dropped.
 struct Program(Child);
 

@@ -42,6 +42,7 @@ pub(crate) fn router() -> Router<State> {
         .route("/sandbox/permissions", post(set_permission_level))
         .route("/sandbox/authorize", post(authorize))
         .route("/sandbox/smart_invites/reply", post(super::invitations::answer))
+        .route("/sandbox/host_ports", post(allow_host_port))
         .route("/sandbox/clock", get(clock).post(set_clock))
         .route("/sandbox/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/sandbox/faults/{id}", delete(remove_fault))
@@ -96,6 +97,17 @@ struct Reset {
 
 async fn reset(FromState(control): FromState<Control>, Fields(reset): Fields<Reset>) -> Response {
     control.reset(reset.seed);
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HostPort {
+    port: u16,
+}
+
+async fn allow_host_port(FromState(control): FromState<Control>, Fields(host): Fields<HostPort>) -> Response {
+    control.allow_host_port(host.port);
     done()
 }
 

@@ -1,0 +1,113 @@
+//! A sandbox with an application, a clock that a row moves, and workers of its own.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use orgconnect::{
+    AuthorizationRequest, Client, ClientBuilder, Connection, ManualClock, MemoryStore, TokenStore,
+};
+use orgconnect_faults::{Proxy, StoreAt, WorkerBuilder, worker::variable};
+use orgconnect_sandbox::{Application, Control, NewApplication, RefreshMode, Sandbox};
+
+pub const REDIRECT: &str = "http://127.0.0.1:9/callback";
+pub const OWNER: &str = "owner@example.com";
+pub const HOUR: Duration = Duration::from_hours(1);
+pub const LIST: &str = "organization.list_members";
+
+pub struct World {
+    pub sandbox: Sandbox,
+    pub application: Application,
+    pub store: Arc<dyn TokenStore>,
+    pub clock: Arc<ManualClock>,
+}
+
+impl World {
+    pub async fn open() -> Self {
+        Self::on(Arc::new(MemoryStore::new())).await
+    }
+
+    pub async fn on(store: Arc<dyn TokenStore>) -> Self {
+        let sandbox = Sandbox::builder().start().await.unwrap();
+        let application = sandbox
+            .control()
+            .create_application(NewApplication { name: "Rota".into(), ..NewApplication::default() });
+        let clock = Arc::new(ManualClock::starting_at(orgconnect_sandbox::Timestamp::now()));
+        Self { sandbox, application, store, clock }
+    }
+
+    pub async fn in_mode(mode: RefreshMode) -> Self {
+        let world = Self::open().await;
+        world.control().update_settings(|settings| settings.refresh_mode = mode);
+        world
+    }
+
+    pub fn control(&self) -> &Control {
+        self.sandbox.control()
+    }
+
+    pub fn builder(&self) -> ClientBuilder {
+        self.running().clock(Arc::clone(&self.clock) as _)
+    }
+
+    /// A client by the system's clock, as workers have.
+    pub fn running(&self) -> ClientBuilder {
+        Client::builder(&self.application.client_id, self.application.client_secret.as_str())
+            .base_url(self.sandbox.url())
+            .shared_store(Arc::clone(&self.store))
+    }
+
+    pub fn client(&self) -> Client {
+        self.builder().build().unwrap()
+    }
+
+    pub async fn connect(&self, client: &Client, id: &str) -> Connection {
+        let request = AuthorizationRequest::organization(REDIRECT).connection_id(id);
+        let pending = client.authorize(request).unwrap();
+        let callback = self.control().approve(pending.url(), OWNER).unwrap();
+        client.complete(&pending, callback).await.unwrap()
+    }
+
+    /// Moves both clocks, ours and the sandbox's.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.control().advance(by);
+    }
+
+    /// Token requests with a refresh token that have reached the sandbox.
+    pub fn refreshes(&self) -> u64 {
+        self.control().counters().token_requests.get("refresh_token").copied().unwrap_or(0)
+    }
+
+    /// Expiries in which the sandbox granted a refresh, and refreshes beyond one for each.
+    pub fn expiries(&self) -> (u64, u64) {
+        let epochs = self.control().counters().refreshes_by_epoch;
+        let counts: Vec<u64> = epochs.values().flat_map(|epochs| epochs.values().copied()).collect();
+        (counts.len() as u64, counts.iter().map(|count| count - 1).sum())
+    }
+
+    /// A proxy in front of the sandbox.
+    pub async fn proxy(&self) -> Proxy {
+        let proxy = Proxy::to(self.sandbox.address()).await.unwrap();
+        self.control().allow_host_port(proxy.address().port());
+        proxy
+    }
+
+    /// A worker of a program on a store, ready to be started.
+    pub fn worker_of(
+        &self,
+        program: impl IntoIterator<Item = impl Into<String>>,
+        store: &StoreAt,
+        connection: &str,
+    ) -> WorkerBuilder {
+        WorkerBuilder::new(program)
+            .set(variable::BASE_URL, self.sandbox.url())
+            .set(variable::CLIENT_ID, &self.application.client_id)
+            .set(variable::CLIENT_SECRET, &self.application.client_secret)
+            .set(variable::STORE, store)
+            .set(variable::CONNECTION, connection)
+    }
+}
+
+/// Every shared store there is, in a directory.
+pub fn shared_stores(directory: &Path) -> Vec<StoreAt> {
+    vec![StoreAt::File(directory.join("tokens")), StoreAt::Sqlite(directory.join("tokens.db"))]
+}
