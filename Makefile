@@ -19,11 +19,11 @@ sandbox: ## Run the sandbox in the foreground
 	@$(RUN) sandbox
 
 test: ## Run every suite and print one line for all of them
-	@tools/setup compiler browser clients
+	@tools/setup compiler browser services clients
 	@tools/test all
 
 test-rust: ## Run the Rust tests (the browser tests among them)
-	@tools/setup compiler browser
+	@tools/setup compiler browser services
 	@tools/test rust
 
 test-browser: ## Click through the sandbox's pages in headless Chromium
@@ -61,7 +61,7 @@ docs: ## Build the documentation of the Rust crates, and a page of the API's des
 	@npx --yes @redocly/cli@2 build-docs api/openapi.yaml --output target/doc/cronofy-api.html
 
 setup: ## Install what all suites need
-	@tools/setup compiler browser clients
+	@tools/setup compiler browser services clients
 
 clean: ## Remove what was built
 	@$(CARGO) clean

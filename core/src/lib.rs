@@ -58,6 +58,10 @@ pub mod store;
 pub mod types;
 pub mod webhook;
 
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
+#[cfg(feature = "redis")]
+pub use self::store::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use self::store::SqliteStore;
 #[cfg(feature = "sealed")]

@@ -191,7 +191,7 @@ impl Failure {
 /// TLS 1.2 and 1.3 by rustls and ring, checked against the operating system's roots, and Mozilla's where it has none.
 ///
 /// The provider belongs to this configuration alone: nothing is installed for the whole process.
-fn tls(extra_ca_certificates: &[Vec<u8>]) -> Result<ClientConfig> {
+pub(crate) fn tls(extra_ca_certificates: &[Vec<u8>]) -> Result<ClientConfig> {
     let mut extra: Vec<CertificateDer<'static>> = Vec::new();
     for pem in extra_ca_certificates {
         let refuse = || {

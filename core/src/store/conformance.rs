@@ -16,7 +16,9 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
-use super::{ConnectionKey, Lease, ListQuery, Record, StoreError, StoreErrorKind, TokenStore};
+use super::{
+    Claim, ClaimQuery, ConnectionKey, Lease, ListQuery, Record, StoreError, StoreErrorKind, TokenStore,
+};
 use crate::ConnectionId;
 
 /// Checks a store that may hold other records too: it uses a namespace of its own and removes what it writes.
@@ -34,7 +36,9 @@ pub async fn check(store: &dyn TokenStore) -> Result<(), String> {
     odd_names(store, &namespace).await?;
     racing_writers(store, &key("race")?).await?;
     leases(store, &key("lease")?).await?;
-    lists(store, &namespace).await
+    lists(store, &namespace).await?;
+    claims(store, &format!("{namespace}/claims")).await?;
+    sweeps(store, &format!("{namespace}/sweeps")).await
 }
 
 async fn records(store: &dyn TokenStore, key: &ConnectionKey) -> Result<(), String> {
@@ -159,6 +163,88 @@ async fn lists(store: &dyn TokenStore, namespace: &str) -> Result<(), String> {
     that("a list stays within its namespace", done(store.list(&elsewhere).await)?.is_empty())?;
     for number in 0..25 {
         done(store.delete(&key(format!("c{number:02}"))?, 1).await)?;
+    }
+    Ok(())
+}
+
+async fn claims(store: &dyn TokenStore, namespace: &str) -> Result<(), String> {
+    let key = |number: i64| -> Result<ConnectionKey, String> {
+        let connection = ConnectionId::new(format!("c{number:02}")).map_err(|error| error.to_string())?;
+        Ok(ConnectionKey { namespace: namespace.to_owned(), connection })
+    };
+    let at = |number: i64| Timestamp::UNIX_EPOCH.saturating_add(SignedDuration::from_secs(number)).ok();
+    for number in 0..12 {
+        done(store.save(&key(number)?, &record("x", at(number)), 0).await)?;
+    }
+    done(store.save(&key(12)?, &record("x", None), 0).await)?;
+    let query = |limit, ttl| ClaimQuery {
+        namespace: namespace.to_owned(),
+        expires_before: at(10).unwrap_or_default(),
+        limit,
+        ttl,
+    };
+    let long = Duration::from_mins(1);
+    // Whoever passes over what another is about to claim may come back with less than there is, so all ask again.
+    let mut claimed: Vec<Claim> = Vec::new();
+    for _ in 0..10 {
+        let asked = join_all((0..4).map(async |_| store.claim_due(&query(3, long)).await)).await;
+        for claims in asked {
+            let claims = done(claims)?;
+            that("no more is claimed than was asked for", claims.len() <= 3)?;
+            claimed.extend(claims);
+        }
+    }
+    let mut names: Vec<&str> = claimed.iter().map(|claim| claim.listed.connection.as_str()).collect();
+    names.sort_unstable();
+    let expected: Vec<String> = (0..10).map(|number| format!("c{number:02}")).collect();
+    equal(
+        "what is due is claimed once by one of many, and nothing else",
+        &names,
+        &expected.iter().map(String::as_str).collect(),
+    )?;
+    let first = claimed.iter().find(|claim| claim.listed.connection.as_str() == "c00").ok_or("c00 is due")?;
+    equal("a claim says when the record wanted attention", &first.listed.expires_at, &at(0))?;
+    equal("a claim says the version", &first.listed.version, &1)?;
+    let lease = done(store.acquire(&key(0)?, long).await)?.ok_or("a claim keeps nobody from the lease")?;
+    done(store.release(&key(0)?, lease).await)?;
+    done(store.release(&key(0)?.claim(), first.lease.clone()).await)?;
+    let again = done(store.claim_due(&query(3, Duration::from_millis(150))).await)?;
+    equal("a claim that was given back, and no other, can be claimed", &again.len(), &1)?;
+    let began = std::time::Instant::now();
+    let last = loop {
+        if let Some(claim) = done(store.claim_due(&query(3, long)).await)?.pop() {
+            break claim;
+        }
+        that("a claim ends by itself", began.elapsed() < Duration::from_secs(5))?;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    claimed.push(last);
+    for claim in claimed {
+        let key = ConnectionKey { namespace: namespace.to_owned(), connection: claim.listed.connection };
+        done(store.release(&key.claim(), claim.lease).await)?;
+    }
+    for number in 0..13 {
+        done(store.delete(&key(number)?, 1).await)?;
+    }
+    Ok(())
+}
+
+async fn sweeps(store: &dyn TokenStore, namespace: &str) -> Result<(), String> {
+    let key = |name: &str| -> Result<ConnectionKey, String> {
+        let connection = ConnectionId::new(name).map_err(|error| error.to_string())?;
+        Ok(ConnectionKey { namespace: namespace.to_owned(), connection })
+    };
+    let at = |number: i64| Timestamp::UNIX_EPOCH.saturating_add(SignedDuration::from_secs(number)).ok();
+    for (name, expires_at) in [("a", at(1)), ("b", at(2)), ("c", at(3)), ("d", None)] {
+        done(store.save(&key(name)?, &record("x", expires_at), 0).await)?;
+    }
+    let before = at(3).unwrap_or_default();
+    equal("no more is swept than was asked for", &done(store.sweep(namespace, before, 1).await)?, &1)?;
+    equal("what wanted attention before is swept", &done(store.sweep(namespace, before, 10).await)?, &1)?;
+    equal("what is swept is gone", &done(store.sweep(namespace, before, 10).await)?, &0)?;
+    for name in ["c", "d"] {
+        that("what wants attention later, or never, stays", done(store.load(&key(name)?).await)?.is_some())?;
+        done(store.delete(&key(name)?, 1).await)?;
     }
     Ok(())
 }

@@ -15,6 +15,12 @@
 pub mod conformance;
 mod file;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod remote;
 #[cfg(feature = "sealed")]
 mod sealed;
 #[cfg(feature = "sqlite")]
@@ -26,6 +32,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 #[cfg(feature = "sealed")]
 pub use self::sealed::{Keys, Rewrapped, SealedStore};
 #[cfg(feature = "sqlite")]
@@ -71,6 +81,56 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 
     /// Lists records of a namespace in the order of their ids, without their payloads.
     async fn list(&self, query: &ListQuery) -> Result<Vec<ListedRecord>, StoreError>;
+
+    /// Claims records that are due, so that of any number of processes each looks after others. A claim is a lease of
+    /// its own, under [`ConnectionKey::claim`]: it keeps others from claiming the record, and nobody from using or
+    /// refreshing it. It is given back by [`release`](Self::release), or ends by itself.
+    ///
+    /// The default lists and acquires. A store that can do it in one step, passing over what others are about to claim,
+    /// does so.
+    async fn claim_due(&self, query: &ClaimQuery) -> Result<Vec<Claim>, StoreError> {
+        let mut claims = Vec::new();
+        let mut due = ListQuery {
+            namespace: query.namespace.clone(),
+            expires_before: Some(query.expires_before),
+            after: None,
+            limit: query.limit.clamp(1, 500),
+        };
+        while claims.len() < query.limit {
+            let page = self.list(&due).await?;
+            let Some(last) = page.last() else { break };
+            due.after = Some(last.connection.clone());
+            for listed in page {
+                let key = ConnectionKey {
+                    namespace: query.namespace.clone(),
+                    connection: listed.connection.clone(),
+                };
+                if claims.len() < query.limit
+                    && let Some(lease) = self.acquire(&key.claim(), query.ttl).await?
+                {
+                    claims.push(Claim { listed, lease });
+                }
+            }
+        }
+        Ok(claims)
+    }
+
+    /// Removes at most `limit` records of a namespace that wanted attention before a time, and says how many. One that
+    /// changes meanwhile is left alone.
+    async fn sweep(&self, namespace: &str, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let query =
+            ListQuery { namespace: namespace.to_owned(), expires_before: Some(before), after: None, limit };
+        let mut removed = 0;
+        for listed in self.list(&query).await? {
+            let key = ConnectionKey { namespace: namespace.to_owned(), connection: listed.connection };
+            match self.delete(&key, listed.version).await {
+                Ok(()) => removed += 1,
+                Err(error) if error.kind() == StoreErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(removed)
+    }
 }
 
 /// The key of a record.
@@ -80,6 +140,18 @@ pub struct ConnectionKey {
     pub namespace: String,
     /// The connection within it.
     pub connection: ConnectionId,
+}
+
+impl ConnectionKey {
+    /// The key whose lease is the claim on this one; see [`TokenStore::claim_due`].
+    pub fn claim(&self) -> Self {
+        Self { namespace: claims_of(&self.namespace), connection: self.connection.clone() }
+    }
+}
+
+/// The namespace in which the claims on the records of another are.
+pub(crate) fn claims_of(namespace: &str) -> String {
+    format!("{namespace}#claims")
 }
 
 /// What is written into a store.
@@ -122,6 +194,28 @@ pub struct ListQuery {
     pub after: Option<ConnectionId>,
     /// At most this many.
     pub limit: usize,
+}
+
+/// Which records to claim.
+#[derive(Debug, Clone)]
+pub struct ClaimQuery {
+    /// The namespace.
+    pub namespace: String,
+    /// Only records that want attention before this time.
+    pub expires_before: Timestamp,
+    /// At most this many. Those that have wanted attention longest come first where the store can tell.
+    pub limit: usize,
+    /// How long others are kept from claiming them.
+    pub ttl: Duration,
+}
+
+/// A record that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The record.
+    pub listed: ListedRecord,
+    /// The lease under its [`ConnectionKey::claim`].
+    pub lease: Lease,
 }
 
 /// The right to refresh one connection for a while.
@@ -211,6 +305,14 @@ impl From<StoreError> for Error {
             .with_transient(transient)
             .with_source(error)
     }
+}
+
+/// The first whole millisecond that is not before `time`, for stores that keep milliseconds.
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+fn ceiling(time: Timestamp) -> i64 {
+    let whole = time.as_millisecond();
+    let cut = Timestamp::from_millisecond(whole).is_ok_and(|whole| whole < time);
+    whole + i64::from(cut)
 }
 
 impl fmt::Debug for Record {

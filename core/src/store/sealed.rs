@@ -22,12 +22,13 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 pub use self::keys::Keys;
 use super::{
-    ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind, StoredRecord,
-    TokenStore,
+    Claim, ClaimQuery, ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind,
+    StoredRecord, TokenStore,
 };
 use crate::ConnectionId;
 
@@ -246,6 +247,14 @@ impl TokenStore for SealedStore {
 
     async fn list(&self, query: &ListQuery) -> Result<Vec<ListedRecord>, StoreError> {
         self.inner.list(query).await
+    }
+
+    async fn claim_due(&self, query: &ClaimQuery) -> Result<Vec<Claim>, StoreError> {
+        self.inner.claim_due(query).await
+    }
+
+    async fn sweep(&self, namespace: &str, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.inner.sweep(namespace, before, limit).await
     }
 }
 

@@ -286,7 +286,7 @@ impl TokenStore for SqliteStore {
                     "SELECT connection, version, expires_at_ms FROM records INDEXED BY records_by_expiry \
                      WHERE namespace = ?1 AND expires_at_ms < ?4 AND connection > ?2 ORDER BY connection LIMIT ?3",
                 )?;
-                statement.query(params![query.namespace, after, limit, ceiling(before)])?
+                statement.query(params![query.namespace, after, limit, super::ceiling(before)])?
             } else {
                 statement = transaction.prepare_cached(
                     "SELECT connection, version, expires_at_ms FROM records \
@@ -471,13 +471,6 @@ fn instant(path: &Path, milliseconds: Option<i64>) -> Result<Option<Timestamp>, 
     milliseconds.map(Timestamp::from_millisecond).transpose().map_err(|_| damaged(path))
 }
 
-/// The first whole millisecond that is not before `time`.
-fn ceiling(time: Timestamp) -> i64 {
-    let whole = time.as_millisecond();
-    let cut = Timestamp::from_millisecond(whole).is_ok_and(|whole| whole < time);
-    whole + i64::from(cut)
-}
-
 fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
@@ -636,7 +629,7 @@ mod tests {
 
     #[test]
     fn a_time_within_a_millisecond_counts_as_the_next_one() {
-        let at = |text: &str| ceiling(text.parse().unwrap());
+        let at = |text: &str| super::super::ceiling(text.parse().unwrap());
         assert_eq!(at("1970-01-01T00:00:01Z"), 1000);
         assert_eq!(at("1970-01-01T00:00:01.000000001Z"), 1001);
         assert_eq!(at("1969-12-31T23:59:59.9995Z"), 0);

@@ -6,6 +6,7 @@
     reason = "a test that can't go on fails, and shows one thing plainly"
 )]
 
+pub(crate) mod authority;
 pub(crate) mod raw;
 pub(crate) mod stores;
 
