@@ -25,6 +25,8 @@ use crate::{
     },
     operation::{Authority, Operation, Paging, Repeat},
     random, shape,
+    token_source::{SourcedToken, SourcedTokens},
+    wire::Wire,
 };
 
 /// How a call is carried out, where it differs from the client's settings.
@@ -79,7 +81,7 @@ impl std::fmt::Debug for CallOptions {
 /// The path of every call.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) wire: Arc<Wire>,
     credential: Credential,
     impersonate: Option<(Sub, HeaderValue)>,
     options: CallOptions,
@@ -88,18 +90,20 @@ pub(crate) struct Caller {
 #[derive(Clone)]
 pub(crate) enum Credential {
     /// The application's client secret.
-    Application,
+    Application(Arc<Inner>),
     /// The client secret of an Internal Application, which stands for its organization.
-    InternalApplication,
+    InternalApplication(Arc<Inner>),
     /// A connection's access token, and what kind of connection the handle is for.
-    Connection(Arc<Tokens>, ConnectionKind),
+    Connection(Arc<Inner>, Arc<Tokens>, ConnectionKind),
     /// An Admin API key.
     Admin(HeaderValue),
+    /// Access tokens that somebody else hands out.
+    Source(Arc<SourcedTokens>),
 }
 
 impl Caller {
-    pub(crate) fn new(inner: Arc<Inner>, credential: Credential) -> Self {
-        Self { inner, credential, impersonate: None, options: CallOptions::default() }
+    pub(crate) fn new(wire: Arc<Wire>, credential: Credential) -> Self {
+        Self { wire, credential, impersonate: None, options: CallOptions::default() }
     }
 
     pub(crate) fn impersonating(&self, sub: Sub) -> Result<Self> {
@@ -119,8 +123,11 @@ impl Caller {
     /// A text that names the credential, for caches: never the same for two organizations.
     pub(crate) fn grant(&self) -> &str {
         match &self.credential {
-            Credential::Connection(tokens, _) => tokens.key.connection.as_str(),
-            Credential::Application | Credential::InternalApplication | Credential::Admin(_) => "",
+            Credential::Connection(_, tokens, _) => tokens.key.connection.as_str(),
+            Credential::Application(_)
+            | Credential::InternalApplication(_)
+            | Credential::Admin(_)
+            | Credential::Source(_) => "",
         }
     }
 
@@ -131,18 +138,23 @@ impl Caller {
         arguments: Map<String, Value>,
     ) -> Result<Reply> {
         let authority = self.authority(operation)?;
-        let settings = &self.inner.settings;
-        let credentials = (authority == Authority::ClientCredentials).then_some(BodyCredentials {
-            client_id: &settings.client_id,
-            client_secret: &settings.client_secret,
-        });
+        let credentials = match &self.credential {
+            Credential::Application(inner) if authority == Authority::ClientCredentials => {
+                let settings = &inner.settings;
+                Some(BodyCredentials {
+                    client_id: &settings.client_id,
+                    client_secret: &settings.client_secret,
+                })
+            }
+            _ => None,
+        };
         let repeat = repeat(operation, &arguments);
         let prepared = request::build(
             operation,
             arguments,
             &self.options.extra,
             credentials.as_ref(),
-            &settings.endpoints,
+            &self.wire.endpoints,
         )?;
         let with_header = authority != Authority::ClientCredentials;
         self.exchange(operation.name, prepared, repeat, operation.paging.as_ref(), with_header).await
@@ -171,7 +183,7 @@ impl Caller {
             http::Method::GET | http::Method::HEAD | http::Method::DELETE | http::Method::PUT
         );
         let repeat = if harmless { Repeat::Safe } else { Repeat::Never };
-        let prepared = request::build_raw(method, path, query, body, &self.inner.settings.endpoints)?;
+        let prepared = request::build_raw(method, path, query, body, &self.wire.endpoints)?;
         self.exchange("request", prepared, repeat, Some(&USUAL_PAGING), true).await
     }
 
@@ -181,7 +193,7 @@ impl Caller {
         if operation.paging.is_none() {
             return Err(Error::invalid("operation", format!("{} does not page", operation.name)));
         }
-        let endpoints = &self.inner.settings.endpoints;
+        let endpoints = &self.wire.endpoints;
         let prepared = request::build_link(http::Method::GET, "next_page", link, endpoints)?;
         self.exchange(operation.name, prepared, Repeat::Safe, operation.paging.as_ref(), true).await
     }
@@ -195,18 +207,22 @@ impl Caller {
             return refuse(format!("{name}: it can't be made for a member; make it without impersonating"));
         }
         let usable: &[Authority] = match (&self.credential, &self.impersonate) {
-            (Credential::Application, _) => &[Authority::Application, Authority::ClientCredentials],
+            (Credential::Application(_), _) => &[Authority::Application, Authority::ClientCredentials],
             (Credential::Admin(_), _) => &[Authority::Admin],
             (
-                Credential::InternalApplication | Credential::Connection(_, ConnectionKind::Organization),
+                Credential::InternalApplication(_)
+                | Credential::Connection(_, _, ConnectionKind::Organization),
                 None,
             ) => &[Authority::Organization],
             (
-                Credential::InternalApplication | Credential::Connection(_, ConnectionKind::Organization),
+                Credential::InternalApplication(_)
+                | Credential::Connection(_, _, ConnectionKind::Organization),
                 Some(_),
             ) => &[Authority::Connection, Authority::Organization],
-            (Credential::Connection(_, ConnectionKind::Account), _) => &[Authority::Connection],
-            (Credential::Connection(_, ConnectionKind::ServiceAccount), _) => &[Authority::ServiceAccount],
+            (Credential::Connection(_, _, ConnectionKind::Account) | Credential::Source(_), _) => {
+                &[Authority::Connection]
+            }
+            (Credential::Connection(_, _, ConnectionKind::ServiceAccount), _) => &[Authority::ServiceAccount],
         };
         if let Some(authority) = usable.iter().copied().find(|authority| takes(*authority)) {
             return Ok(authority);
@@ -251,31 +267,25 @@ impl Caller {
         paging: Option<&Paging>,
         with_header: bool,
     ) -> Result<Reply> {
-        let settings = &self.inner.settings;
-        let deadline = Instant::now() + self.options.timeout.unwrap_or(settings.timeout).min(LONGEST_TIMEOUT);
-        let attempts = self.options.attempts.unwrap_or(settings.retry.attempts).max(1);
+        let wire = &*self.wire;
+        let deadline = Instant::now() + self.options.timeout.unwrap_or(wire.timeout).min(LONGEST_TIMEOUT);
+        let attempts = self.options.attempts.unwrap_or(wire.retry.attempts).max(1);
         let mut rejected = None;
         let mut attempt = 1;
         loop {
-            let bearer = if with_header {
-                Some(self.bearer(what, rejected.as_deref(), deadline).await?)
-            } else {
-                None
-            };
-            let (authorization, snapshot) = match bearer {
-                Some(Bearer { authorization, snapshot }) => (Some(authorization), snapshot),
+            let bearer =
+                if with_header { Some(self.bearer(what, rejected.as_ref(), deadline).await?) } else { None };
+            let (authorization, replaceable) = match bearer {
+                Some(Bearer { authorization, replaceable }) => (Some(authorization), replaceable),
                 None => (None, None),
             };
-            self.inner.gate.pass(deadline).await.map_err(|wait| {
+            wire.gate.pass(deadline).await.map_err(|wait| {
                 let why = "held back, since Cronofy has answered 429; wait, and spread calls out";
                 Error::new(ErrorKind::RateLimited, format!("{what}: {why}")).with_retry_after(Some(wait))
             })?;
             let impersonate = self.impersonate.as_ref().map(|(_, value)| value);
-            let answer = self
-                .inner
-                .transport
-                .send(prepared.clone(), authorization.as_ref(), impersonate, deadline)
-                .await;
+            let answer =
+                wire.transport.send(prepared.clone(), authorization.as_ref(), impersonate, deadline).await;
             let span = tracing::Span::current();
             span.record("attempts", attempt);
             let (error, outcome) = match answer {
@@ -285,24 +295,24 @@ impl Caller {
                         span.record("request_id", id);
                     }
                     if reply.status == http::StatusCode::UNAUTHORIZED {
-                        match snapshot {
-                            Some(snapshot) if rejected.is_none() => {
-                                rejected = Some(snapshot);
+                        match replaceable {
+                            Some(replaceable) if rejected.is_none() => {
+                                rejected = Some(replaceable);
                                 continue;
                             }
                             _ => return Err(self.unauthorized(what, &reply)),
                         }
                     }
-                    if let Some(snapshot) = &snapshot {
+                    if let Some(Replaceable::Refreshed(snapshot)) = &replaceable {
                         snapshot.confirm();
                     }
                     if reply.status.is_success() {
-                        self.inner.budget.reward();
+                        wire.budget.reward();
                         return response::judge(what, paging, reply.status, reply.headers, reply.body);
                     }
                     let error = response::failure(what, reply.status, &reply.headers, &reply.body);
                     if let (ErrorKind::RateLimited, Some(pause)) = (error.kind(), error.retry_after()) {
-                        self.inner.gate.close(pause);
+                        wire.gate.close(pause);
                     }
                     (error, Outcome::Status(reply.status))
                 }
@@ -311,11 +321,11 @@ impl Caller {
                     (failure.into_error(what), outcome)
                 }
             };
-            let pause = settings.retry.pause(attempt + 1, error.retry_after(), random::fraction());
+            let pause = wire.retry.pause(attempt + 1, error.retry_after(), random::fraction());
             let again = attempt < attempts
                 && retry::may_repeat(repeat, outcome)
                 && Instant::now() + pause < deadline
-                && self.inner.budget.draw(outcome);
+                && wire.budget.draw(outcome);
             if !again {
                 return Err(error);
             }
@@ -325,19 +335,19 @@ impl Caller {
         }
     }
 
-    async fn bearer(&self, what: &str, rejected: Option<&Snapshot>, deadline: Instant) -> Result<Bearer> {
-        let (tokens, kind) = match &self.credential {
-            Credential::Application | Credential::InternalApplication => {
-                let authorization = self.inner.settings.application_key.clone();
-                return Ok(Bearer { authorization, snapshot: None });
+    async fn bearer(&self, what: &str, rejected: Option<&Replaceable>, deadline: Instant) -> Result<Bearer> {
+        let (inner, tokens, kind) = match &self.credential {
+            Credential::Application(inner) | Credential::InternalApplication(inner) => {
+                return Ok(Bearer::fixed(&inner.settings.application_key));
             }
-            Credential::Admin(key) => return Ok(Bearer { authorization: key.clone(), snapshot: None }),
-            Credential::Connection(tokens, kind) => (tokens, *kind),
+            Credential::Admin(key) => return Ok(Bearer::fixed(key)),
+            Credential::Source(source) => return self.sourced(source, what, rejected, deadline).await,
+            Credential::Connection(inner, tokens, kind) => (inner, tokens, *kind),
         };
         let wanted = async {
             match rejected {
-                None => self.inner.bearer(tokens).await.map(Some),
-                Some(rejected) => self.inner.bearer_instead_of(tokens, rejected).await,
+                Some(Replaceable::Refreshed(rejected)) => inner.bearer_instead_of(tokens, rejected).await,
+                _ => inner.bearer(tokens).await.map(Some),
             }
         };
         let snapshot = tokio::time::timeout_at(deadline, wanted).await.map_err(|_| {
@@ -364,20 +374,45 @@ impl Caller {
                 format!("connection {} is that of {found}; use `{call}`", tokens.key.connection),
             ));
         }
-        Ok(Bearer { authorization: snapshot.authorization.clone(), snapshot: Some(snapshot) })
+        let authorization = snapshot.authorization.clone();
+        Ok(Bearer { authorization, replaceable: Some(Replaceable::Refreshed(snapshot)) })
+    }
+
+    /// A token of a source: the one at hand, or another one if that was rejected.
+    async fn sourced(
+        &self,
+        source: &Arc<SourcedTokens>,
+        what: &str,
+        rejected: Option<&Replaceable>,
+        deadline: Instant,
+    ) -> Result<Bearer> {
+        let rejected = match rejected {
+            Some(Replaceable::Sourced(token)) => Some(token),
+            _ => None,
+        };
+        let token =
+            tokio::time::timeout_at(deadline, source.token(&self.wire, rejected)).await.map_err(|_| {
+                let why = "the access token source gave no token within the time allowed; try again";
+                Error::new(ErrorKind::Timeout, format!("{what}: {why}"))
+            })??;
+        let authorization = token.authorization.clone();
+        Ok(Bearer { authorization, replaceable: Some(Replaceable::Sourced(token)) })
     }
 
     fn unauthorized(&self, what: &str, reply: &RawReply) -> Error {
         let why = match &self.credential {
-            Credential::Application => {
+            Credential::Application(_) => {
                 "the client_secret was not accepted (401); check it, and the data center"
             }
-            Credential::InternalApplication => {
+            Credential::InternalApplication(_) => {
                 "the client_secret was not accepted (401); check that it is an Internal Application's, and the data center"
             }
             Credential::Admin(_) => "the Admin API key was not accepted (401); check it, and the data center",
             Credential::Connection(..) => {
                 "the access token was not accepted, and neither was a fresh one (401); check the application in Cronofy's dashboard"
+            }
+            Credential::Source(_) => {
+                "the access token was not accepted, and neither was another one from its source (401); sign the user in again"
             }
         };
         Error::authorization("invalid_token", format!("{what}: {why}"))
@@ -392,7 +427,19 @@ pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_hours(1);
 
 struct Bearer {
     authorization: HeaderValue,
-    snapshot: Option<Arc<Snapshot>>,
+    /// Set if another token may be had should this one be rejected.
+    replaceable: Option<Replaceable>,
+}
+
+enum Replaceable {
+    Refreshed(Arc<Snapshot>),
+    Sourced(Arc<SourcedToken>),
+}
+
+impl Bearer {
+    fn fixed(authorization: &HeaderValue) -> Self {
+        Self { authorization: authorization.clone(), replaceable: None }
+    }
 }
 
 /// Where the paging object is in almost every reply.
@@ -449,12 +496,13 @@ pub fn operations() -> &'static [&'static Operation] {
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Application => f.write_str("Application"),
-            Self::InternalApplication => f.write_str("InternalApplication"),
-            Self::Connection(tokens, kind) => {
+            Self::Application(_) => f.write_str("Application"),
+            Self::InternalApplication(_) => f.write_str("InternalApplication"),
+            Self::Connection(_, tokens, kind) => {
                 f.debug_tuple("Connection").field(&tokens.key.connection).field(kind).finish()
             }
             Self::Admin(_) => f.write_str("Admin"),
+            Self::Source(_) => f.write_str("Source"),
         }
     }
 }

@@ -20,24 +20,16 @@ use crate::{
         callback::Callback,
         endpoint::Revoked,
         refresh::{Tokens, lock},
-        token::{ConnectionKind, TokenRecord},
+        token::TokenRecord,
     },
     caller::{Caller, Credential, find_operation},
-    clock::{Clock, SystemClock},
-    config::{DataCenter, Endpoints},
     connection::{self, ConnectionSummary},
-    http::{
-        Transport, TransportOptions,
-        limit::{Gate, RateLimit},
-        request,
-        retry::{RetryBudget, RetryPolicy},
-    },
-    organization::MemberCache,
+    http::request,
     store::{ConnectionKey, MemoryStore, StoreError, StoredRecord, TokenStore},
     webhook::Verifier,
+    wire::{Wire, WireSettings, wire_settings, within},
 };
 
-const SMALLEST_RESPONSE_LIMIT: usize = 64 << 10;
 /// How many idle connections keep their tokens in memory before the idle ones are forgotten (the store has them).
 const REMEMBERED: usize = 4096;
 
@@ -53,19 +45,16 @@ const REMEMBERED: usize = 4096;
 /// ```
 #[derive(Clone)]
 pub struct Client {
+    inner: Arc<Inner>,
     caller: Caller,
 }
 
 /// What a client is made of.
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
-    pub(crate) transport: Transport,
-    pub(crate) gate: Gate,
-    pub(crate) budget: RetryBudget,
-    pub(crate) members: MemberCache,
+    pub(crate) wire: Arc<Wire>,
     store: Arc<dyn TokenStore>,
     store_identity: String,
-    clock: Arc<dyn Clock>,
     connections: Mutex<HashMap<ConnectionId, Arc<Tokens>>>,
 }
 
@@ -73,11 +62,8 @@ pub(crate) struct Settings {
     pub(crate) client_id: String,
     pub(crate) client_secret: Secret,
     pub(crate) application_key: HeaderValue,
-    pub(crate) endpoints: Endpoints,
-    pub(crate) timeout: Duration,
     pub(crate) token_timeout: Duration,
     pub(crate) lease: Duration,
-    pub(crate) retry: RetryPolicy,
 }
 
 /// Sets a client up. Every setting has a default; what is wrong is said by [`build`](Self::build).
@@ -86,21 +72,12 @@ pub(crate) struct Settings {
 pub struct ClientBuilder {
     client_id: String,
     client_secret: Secret,
-    data_center: DataCenter,
-    base_url: Option<String>,
     store: Option<Arc<dyn TokenStore>>,
-    clock: Arc<dyn Clock>,
-    timeout: Duration,
-    connect_timeout: Duration,
     token_timeout: Duration,
-    retry: RetryPolicy,
-    rate_limit: Option<RateLimit>,
-    max_response_bytes: usize,
-    proxy: Option<String>,
-    extra_ca_certificates: Vec<Vec<u8>>,
-    user_agent_suffix: Option<String>,
-    host_language: String,
+    wire: WireSettings,
 }
+
+wire_settings!(ClientBuilder);
 
 impl Client {
     /// Begins to set up a client for an application, by its credentials from Cronofy's dashboard.
@@ -108,32 +85,21 @@ impl Client {
         ClientBuilder {
             client_id: client_id.into(),
             client_secret: client_secret.into(),
-            data_center: DataCenter::default(),
-            base_url: None,
             store: None,
-            clock: Arc::new(SystemClock),
-            timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(5),
             token_timeout: Duration::from_secs(20),
-            retry: RetryPolicy::default(),
-            rate_limit: None,
-            max_response_bytes: 64 << 20,
-            proxy: None,
-            extra_ca_certificates: Vec::new(),
-            user_agent_suffix: None,
-            host_language: "rust".to_owned(),
+            wire: WireSettings::default(),
         }
     }
 
     /// Builds the URL to send an owner to, and the value that its callback is checked against. No I/O.
     pub fn authorize(&self, request: AuthorizationRequest) -> Result<PendingAuthorization> {
-        let settings = &self.inner().settings;
-        authorize::authorize(request, &settings.client_id, &settings.endpoints, self.inner().now())
+        let inner = &self.inner;
+        authorize::authorize(request, &inner.settings.client_id, &inner.wire.endpoints, inner.now())
     }
 
     /// Turns a pending authorization into one opaque text for the owner's session. It is signed, not encrypted.
     pub fn serialize_pending(&self, pending: &PendingAuthorization) -> String {
-        pending.seal(&self.inner().settings.client_secret)
+        pending.seal(&self.inner.settings.client_secret)
     }
 
     /// Reads a pending authorization back from the owner's session.
@@ -142,7 +108,7 @@ impl Client {
     /// [`Authorization`](crate::ErrorKind::Authorization), code `pending_invalid`, if it is not one that this
     /// application made.
     pub fn pending(&self, text: &str) -> Result<PendingAuthorization> {
-        PendingAuthorization::unseal(text, &self.inner().settings.client_secret)
+        PendingAuthorization::unseal(text, &self.inner.settings.client_secret)
     }
 
     /// Waits for refreshes that are under way in the background, and for tokens that could not be saved yet. Writes the
@@ -154,10 +120,10 @@ impl Client {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store) if tokens still can't be saved; they are lost if the process ends now.
     pub async fn settle(&self) -> Result<()> {
-        let connections: Vec<Arc<Tokens>> = lock(&self.inner().connections).values().cloned().collect();
+        let connections: Vec<Arc<Tokens>> = lock(&self.inner.connections).values().cloned().collect();
         let mut outcome = Ok(());
         for tokens in connections {
-            if let Err(error) = self.inner().settle(&tokens).await {
+            if let Err(error) = self.inner.settle(&tokens).await {
                 outcome = Err(error);
             }
         }
@@ -179,9 +145,9 @@ impl Client {
         pending: &PendingAuthorization,
         callback: impl Into<Callback>,
     ) -> Result<Connection> {
-        let (inner, owned, callback) = (Arc::clone(self.inner()), pending.clone(), callback.into());
+        let (inner, owned, callback) = (Arc::clone(&self.inner), pending.clone(), callback.into());
         let (id, tokens) = finish(async move { inner.complete(&owned, callback).await }).await?;
-        Ok(Connection::new(Arc::clone(self.inner()), id, tokens, pending.fields.payload.clone()))
+        Ok(Connection::new(Arc::clone(&self.inner), id, tokens, pending.fields.payload.clone()))
     }
 
     /// Exchanges the code that came to the `callback_url` of a delegated authorization (Enterprise Connect, Business
@@ -192,10 +158,10 @@ impl Client {
         callback_url: &str,
         connection_id: Option<ConnectionId>,
     ) -> Result<Connection> {
-        let (inner, code, callback_url) = (Arc::clone(self.inner()), code.into(), callback_url.to_owned());
+        let (inner, code, callback_url) = (Arc::clone(&self.inner), code.into(), callback_url.to_owned());
         let exchange = async move { inner.complete_delegated(&code, &callback_url, connection_id).await };
         let (id, tokens) = finish(exchange).await?;
-        Ok(Connection::new(Arc::clone(self.inner()), id, tokens, None))
+        Ok(Connection::new(Arc::clone(&self.inner), id, tokens, None))
     }
 
     /// Opens the application calendar with this id of your own, which Cronofy creates at the first call. Writes the
@@ -205,16 +171,15 @@ impl Client {
         let mut arguments = Map::new();
         arguments.insert("application_calendar_id".to_owned(), application_calendar_id.into());
         let reply = self.caller.send(operation, arguments).await?;
-        let (_, tokens) = self.inner().establish_from(None, &reply.body).await?;
-        let credential = Credential::Connection(tokens, ConnectionKind::Account);
-        Ok(Account::new(Caller::new(Arc::clone(self.inner()), credential)))
+        let (id, tokens) = self.inner.establish_from(None, &reply.body).await?;
+        Ok(Connection::new(Arc::clone(&self.inner), id, tokens, None).account())
     }
 
     /// A connection by its id. No I/O: whether it exists is found out when it is used.
     pub fn connection(&self, id: impl TryInto<ConnectionId, Error: Into<Error>>) -> Result<Connection> {
         let id = id.try_into().map_err(Into::into)?;
-        let tokens = self.inner().tokens(&id);
-        Ok(Connection::new(Arc::clone(self.inner()), id, tokens, None))
+        let tokens = self.inner.tokens(&id);
+        Ok(Connection::new(Arc::clone(&self.inner), id, tokens, None))
     }
 
     /// The organization of a connection of Organization Connect. No I/O.
@@ -224,7 +189,8 @@ impl Client {
 
     /// The organization of an Internal Application: the `client_secret` is its bearer, and there is nothing to connect.
     pub fn internal_organization(&self) -> Organization {
-        Organization::new(Caller::new(Arc::clone(self.inner()), Credential::InternalApplication))
+        let credential = Credential::InternalApplication(Arc::clone(&self.inner));
+        Organization::new(Caller::new(Arc::clone(&self.inner.wire), credential))
     }
 
     /// The account of a connection of Individual Connect, of a delegated authorization, or an application calendar. No
@@ -247,7 +213,10 @@ impl Client {
             Error::invalid("key", "must be visible ASCII; copy the Admin API key from Cronofy's dashboard")
         };
         let credential = Credential::Admin(request::bearer(&key.into()).map_err(bad)?);
-        Ok(Self { caller: Caller::new(Arc::clone(self.inner()), credential) })
+        Ok(Self {
+            inner: Arc::clone(&self.inner),
+            caller: Caller::new(Arc::clone(&self.inner.wire), credential),
+        })
     }
 
     /// Lists stored connections in the order of their ids, at most `limit`, beginning after `after`. Reads the token
@@ -258,19 +227,19 @@ impl Client {
         after: Option<&ConnectionId>,
         limit: usize,
     ) -> Result<Vec<ConnectionSummary>> {
-        connection::list(self.inner(), after, limit).await
+        connection::list(&self.inner, after, limit).await
     }
 
     /// Revokes by `sub`: an account, an application calendar, a service account (with everything obtained through it) or
     /// an organization. Tokens in the store are left as they are: Cronofy refuses them from then on.
     pub async fn revoke_sub(&self, sub: &str) -> Result<()> {
         request::header("sub", sub)?;
-        self.inner().send_revocation(Revoked::Sub(sub)).await
+        self.inner.send_revocation(Revoked::Sub(sub)).await
     }
 
     /// Checks the signatures of what Cronofy posts to this application.
     pub fn webhooks(&self) -> Verifier {
-        Verifier::new(self.inner().settings.client_secret.clone())
+        Verifier::new(self.inner.settings.client_secret.clone())
     }
 
     /// Calls an operation that takes the application's own credentials, by its name and with arguments by their wire
@@ -305,15 +274,11 @@ impl Client {
 
     /// The same client with other options for its calls. A cheap view.
     pub fn with_options(&self, options: CallOptions) -> Self {
-        Self { caller: self.caller.with_options(options) }
+        Self { inner: Arc::clone(&self.inner), caller: self.caller.with_options(options) }
     }
 
     pub(crate) fn caller(&self) -> Caller {
         self.caller.clone()
-    }
-
-    fn inner(&self) -> &Arc<Inner> {
-        &self.caller.inner
     }
 }
 
@@ -327,7 +292,7 @@ async fn finish<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send 
 
 impl Inner {
     pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.wire.now()
     }
 
     pub(crate) fn store(&self) -> &dyn TokenStore {
@@ -336,7 +301,7 @@ impl Inner {
 
     /// The namespace of this application's records.
     pub(crate) fn namespace(&self) -> String {
-        format!("{}/{}", self.settings.endpoints.name, self.settings.client_id)
+        format!("{}/{}", self.wire.endpoints.name, self.settings.client_id)
     }
 
     pub(crate) fn key(&self, connection: &ConnectionId) -> ConnectionKey {
@@ -383,18 +348,6 @@ impl Inner {
 }
 
 impl ClientBuilder {
-    /// The data center in which the application lives. Default `us`.
-    pub fn data_center(mut self, data_center: DataCenter) -> Self {
-        self.data_center = data_center;
-        self
-    }
-
-    /// A sandbox or a gateway in place of a data center: an https origin, or http on loopback.
-    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = Some(base_url.into());
-        self
-    }
-
     /// Where tokens are kept. Default: in the memory of this process.
     pub fn store(self, store: impl TokenStore) -> Self {
         self.shared_store(Arc::new(store))
@@ -406,70 +359,10 @@ impl ClientBuilder {
         self
     }
 
-    /// The clock by which tokens expire. Default: the system's.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// The time for a whole call, repetitions included. Default 30 s.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// The time to make a connection. Default 5 s.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
     /// The time for a token request, repetitions included: at most 2 minutes. Default 20 s. The lease under which it
     /// happens is half as long again.
     pub fn token_timeout(mut self, timeout: Duration) -> Self {
         self.token_timeout = timeout;
-        self
-    }
-
-    /// How calls are repeated.
-    pub fn retry(mut self, retry: RetryPolicy) -> Self {
-        self.retry = retry;
-        self
-    }
-
-    /// Holds requests back to a rate, for example [`RateLimit::CRONOFY`]. Default: no limit but what a 429 asks for.
-    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
-        self.rate_limit = Some(limit);
-        self
-    }
-
-    /// The largest answer that is accepted, after decompression. Default 64 MiB.
-    pub fn max_response_bytes(mut self, limit: usize) -> Self {
-        self.max_response_bytes = limit;
-        self
-    }
-
-    /// The proxy for every request. Default: what `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
-    pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = Some(url.into());
-        self
-    }
-
-    /// Trusts one more certificate authority, in PEM form, beside the operating system's. May be called repeatedly.
-    pub fn extra_ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.extra_ca_certificates.push(pem.into());
-        self
-    }
-
-    /// Adds the name and version of your application to the `User-Agent`, for example `clinic/2.1`.
-    pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
-        self.user_agent_suffix = Some(suffix.into());
-        self
-    }
-
-    /// Names the language that uses this crate in the `User-Agent`. For bindings.
-    pub fn host_language(mut self, language: impl Into<String>) -> Self {
-        self.host_language = language.into();
         self
     }
 
@@ -493,75 +386,26 @@ impl ClientBuilder {
                 "must be 1 to 200 visible ASCII characters; copy it from Cronofy's dashboard",
             ));
         }
-        let within = |field, value: Duration, longest: Duration| {
-            if value.is_zero() || value > longest {
-                return Err(Error::config(
-                    field,
-                    format!("must be longer than nothing and at most {} s", longest.as_secs()),
-                ));
-            }
-            Ok(())
-        };
-        within("timeout", self.timeout, Duration::from_hours(1))?;
-        within("connect_timeout", self.connect_timeout, Duration::from_hours(1))?;
         within("token_timeout", self.token_timeout, Duration::from_mins(2))?;
-        if self.retry.attempts == 0 {
-            return Err(Error::config("retry", "attempts must be at least 1"));
-        }
-        if self.retry.max_delay > Duration::from_mins(5) {
-            return Err(Error::config("retry", "max_delay must be at most 5 minutes"));
-        }
-        if self.max_response_bytes < SMALLEST_RESPONSE_LIMIT {
-            return Err(Error::config(
-                "max_response_bytes",
-                "must be at least 65536, or no reply can be read",
-            ));
-        }
-        let endpoints = match &self.base_url {
-            Some(base_url) => Endpoints::custom(base_url)?,
-            None => Endpoints::of(self.data_center),
-        };
-        let mut user_agent = format!("orgconnect/{} ({})", env!("CARGO_PKG_VERSION"), self.host_language);
-        if let Some(suffix) = &self.user_agent_suffix {
-            user_agent = format!("{user_agent} {suffix}");
-        }
-        let transport = Transport::new(&TransportOptions {
-            connect_timeout: self.connect_timeout,
-            max_response_bytes: self.max_response_bytes,
-            user_agent: request::header("user_agent_suffix", &user_agent).map_err(|_| {
-                Error::config(
-                    "user_agent_suffix",
-                    "must be visible ASCII without line breaks, like clinic/2.1",
-                )
-            })?,
-            proxy: self.proxy,
-            extra_ca_certificates: self.extra_ca_certificates,
-            loopback: endpoints.api.starts_with("http://"),
-        })?;
+        let wire = Arc::new(self.wire.build()?);
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
         let settings = Settings {
             application_key: request::bearer(&self.client_secret)?,
             client_id: self.client_id,
             client_secret: self.client_secret,
-            endpoints,
-            timeout: self.timeout,
             token_timeout: self.token_timeout,
             // Longer than the token request may take, with time to save what it brought.
             lease: self.token_timeout + self.token_timeout / 2 + Duration::from_secs(5),
-            retry: self.retry,
         };
         let inner = Arc::new(Inner {
             settings,
-            transport,
-            gate: Gate::new(self.rate_limit),
-            budget: RetryBudget::new(),
-            members: MemberCache::default(),
+            wire: Arc::clone(&wire),
             store_identity: store.identity(),
             store,
-            clock: self.clock,
             connections: Mutex::default(),
         });
-        Ok(Client { caller: Caller::new(inner, Credential::Application) })
+        let caller = Caller::new(wire, Credential::Application(Arc::clone(&inner)));
+        Ok(Client { inner, caller })
     }
 }
 
@@ -569,7 +413,7 @@ impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
             .field("client_id", &self.settings.client_id)
-            .field("endpoints", &self.settings.endpoints.name)
+            .field("endpoints", &self.wire.endpoints.name)
             .field("store", &self.store)
             .finish_non_exhaustive()
     }
@@ -578,8 +422,8 @@ impl fmt::Debug for Inner {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("client_id", &self.inner().settings.client_id)
-            .field("endpoints", &self.inner().settings.endpoints.name)
+            .field("client_id", &self.inner.settings.client_id)
+            .field("endpoints", &self.inner.wire.endpoints.name)
             .finish_non_exhaustive()
     }
 }
@@ -588,7 +432,7 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("client_id", &self.client_id)
-            .field("data_center", &self.data_center)
+            .field("data_center", &self.wire.data_center)
             .finish_non_exhaustive()
     }
 }

@@ -169,7 +169,8 @@ impl Connection {
     }
 
     fn caller(&self, kind: ConnectionKind) -> Caller {
-        Caller::new(Arc::clone(&self.inner), Credential::Connection(Arc::clone(&self.tokens), kind))
+        let credential = Credential::Connection(Arc::clone(&self.inner), Arc::clone(&self.tokens), kind);
+        Caller::new(Arc::clone(&self.inner.wire), credential)
     }
 }
 

@@ -49,14 +49,17 @@ pub mod operation;
 mod organization;
 #[cfg(feature = "api")]
 pub mod paging;
+mod public_client;
 mod random;
 mod secret;
 mod service_account;
 mod shape;
 pub mod store;
+mod token_source;
 #[cfg(feature = "api")]
 pub mod types;
 pub mod webhook;
+mod wire;
 
 #[cfg(feature = "postgres")]
 pub use self::store::PostgresStore;
@@ -87,7 +90,9 @@ pub use self::{
     http::{limit::RateLimit, response::Reply, retry::RetryPolicy},
     ids::{ConnectionId, Sub},
     organization::Organization,
+    public_client::{HandOff, PublicClient, PublicClientBuilder},
     secret::Secret,
     service_account::ServiceAccount,
     store::{FileStore, MemoryStore, TokenStore},
+    token_source::{AccessToken, AccessTokenSource, TokenSourceError},
 };

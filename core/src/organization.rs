@@ -70,7 +70,7 @@ impl Organization {
             ));
         }
         let wanted = email.to_lowercase();
-        let cache = &self.caller.inner.members;
+        let cache = &self.caller.wire.members;
         let mut oldest = FRESH;
         loop {
             let members = match cache.get(self.caller.grant(), oldest) {

@@ -25,6 +25,10 @@ pub struct Callback {
 }
 
 impl Callback {
+    pub(super) fn parameters(self) -> Result<Vec<(String, String)>> {
+        self.parameters
+    }
+
     /// Takes decoded parameters, every occurrence of each.
     pub fn from_parameters<N: Into<String>, V: Into<String>>(
         parameters: impl IntoIterator<Item = (N, V)>,
@@ -167,7 +171,7 @@ pub(crate) fn read(
 }
 
 /// A parameter that may be there once. A doubled one is a sign of tampering: two readers would read two values.
-fn single<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a str>> {
+pub(super) fn single<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a str>> {
     let mut values = parameters.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
     match (values.next(), values.next()) {
         (value, None) => Ok(value),
@@ -180,14 +184,14 @@ fn is_code(code: &str) -> bool {
 }
 
 /// Scheme, host, port and path; the redirect URI's own query may have been added to.
-fn same_place(location: &str, redirect_uri: &str) -> bool {
+pub(super) fn same_place(location: &str, redirect_uri: &str) -> bool {
     match (Url::parse(location), Url::parse(redirect_uri)) {
         (Ok(a), Ok(b)) => a.origin() == b.origin() && a.path() == b.path() && a.username().is_empty(),
         _ => false,
     }
 }
 
-fn refusal(error: &str) -> Error {
+pub(super) fn refusal(error: &str) -> Error {
     // RFC 6749 section 4.1.2.1: visible ASCII; anything else is not repeated in a message.
     let fits = (1..=64).contains(&error.len())
         && error.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_' || octet == b'-');
@@ -205,7 +209,7 @@ fn refusal(error: &str) -> Error {
     Error::authorization(code, message).reauthorize().with_transient(transient)
 }
 
-fn malformed(why: &str) -> Error {
+pub(super) fn malformed(why: &str) -> Error {
     Error::authorization(
         "callback_malformed",
         format!("the callback {why}; pass the URL or query string exactly as the browser brought it"),
@@ -213,7 +217,7 @@ fn malformed(why: &str) -> Error {
     .with_field("callback", "errors.invalid", why)
 }
 
-fn again(code: &str, field: &str, why: &str) -> Error {
+pub(super) fn again(code: &str, field: &str, why: &str) -> Error {
     Error::authorization(code, format!("{why}; nothing was sent; send the owner through authorize again"))
         .with_field(field, "errors.invalid", why)
         .reauthorize()

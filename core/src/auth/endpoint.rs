@@ -122,7 +122,7 @@ impl Inner {
         repeat: Repeat,
         deadline: Instant,
     ) -> Result<crate::http::RawReply> {
-        let url = Url::parse(&format!("{}{path}", self.settings.endpoints.api))
+        let url = Url::parse(&format!("{}{path}", self.wire.endpoints.api))
             .map_err(|_| Error::config("base_url", "does not make a URL"))?;
         let text = Zeroizing::new(serde_json::to_vec(form).map_err(|error| {
             Error::new(ErrorKind::Config, "the token request can't be written as JSON").with_source(error)
@@ -137,14 +137,14 @@ impl Inner {
                     format!("{path}: the time allowed was over before the request could be sent; try again"),
                 ));
             }
-            self.gate.pass(deadline).await.map_err(|wait| {
+            self.wire.gate.pass(deadline).await.map_err(|wait| {
                 Error::new(ErrorKind::RateLimited, format!("{path}: held back after a 429; wait"))
                     .with_retry_after(Some(wait))
             })?;
-            let answer = self.transport.send(prepared.clone(), None, None, deadline).await;
+            let answer = self.wire.transport.send(prepared.clone(), None, None, deadline).await;
             let (outcome, retry_after) = match &answer {
                 Ok(reply) if reply.status.is_success() => {
-                    self.budget.reward();
+                    self.wire.budget.reward();
                     return answer.map_err(|failure| failure.into_error(path));
                 }
                 Ok(reply) => (
@@ -157,13 +157,13 @@ impl Inner {
             if let (Outcome::Status(http::StatusCode::TOO_MANY_REQUESTS), Some(pause)) =
                 (outcome, retry_after)
             {
-                self.gate.close(pause);
+                self.wire.gate.close(pause);
             }
-            let pause = self.settings.retry.pause(attempt + 1, retry_after, random::fraction());
-            let again = attempt < self.settings.retry.attempts
+            let pause = self.wire.retry.pause(attempt + 1, retry_after, random::fraction());
+            let again = attempt < self.wire.retry.attempts
                 && retry::may_repeat(repeat, outcome)
                 && Instant::now() + pause < deadline
-                && self.budget.draw(outcome);
+                && self.wire.budget.draw(outcome);
             if !again {
                 return answer.map_err(|failure| failure.into_error(path));
             }

@@ -32,8 +32,8 @@ impl Inner {
         pending: &PendingAuthorization,
         callback: Callback,
     ) -> Result<(ConnectionId, Arc<Tokens>)> {
-        let settings = &self.settings;
-        let code = callback::read(callback, pending, &settings.client_id, &settings.endpoints, self.now())?;
+        let client_id = &self.settings.client_id;
+        let code = callback::read(callback, pending, client_id, &self.wire.endpoints, self.now())?;
         let connection = pending.fields.connection_id.as_deref().map(ConnectionId::new).transpose()?;
         self.use_up(pending).await?;
         let reply = match self.exchange_code(&code, &pending.fields.redirect_uri).await {

@@ -12,6 +12,7 @@ pub(crate) mod authorize;
 pub(crate) mod callback;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+pub(crate) mod hand_off;
 pub(crate) mod refresh;
 pub(crate) mod token;
 
