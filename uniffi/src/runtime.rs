@@ -1,0 +1,97 @@
+//! The runtime that everything happens on, and calls that can be cancelled.
+//!
+//! The work of a call runs on this runtime; the host only waits for its end. So each call wakes the host once, and not at
+//! each step of its I/O.
+
+use std::{
+    future::Future,
+    io,
+    panic::resume_unwind,
+    sync::{Arc, LazyLock},
+};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+    task::JoinHandle,
+};
+
+use crate::error::{NativeError, NativeResult};
+
+/// More threads than this don't make calls faster: they wait for the network.
+const MOST_THREADS: usize = 2;
+
+static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Builder::new_multi_thread()
+        .worker_threads(processors.min(MOST_THREADS))
+        .thread_name("orgconnect")
+        .enable_all()
+        .build()
+});
+
+/// Cancels the calls that it was given to. For hosts whose own cancellation doesn't reach the call, such as Swift's.
+#[derive(Debug, uniffi::Object)]
+pub struct CancelHandle(watch::Sender<bool>);
+
+#[uniffi::export]
+impl CancelHandle {
+    /// One that has not been used.
+    #[uniffi::constructor]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(watch::Sender::new(false)))
+    }
+
+    /// Cancels the calls that have it, and those that will.
+    pub fn cancel(&self) -> NativeResult<()> {
+        self.0.send_replace(true);
+        Ok(())
+    }
+}
+
+impl CancelHandle {
+    async fn cancelled(this: Option<&Self>) {
+        let Some(this) = this else { return std::future::pending().await };
+        // The sender is held, so that the channel can't be closed.
+        let _ = this.0.subscribe().wait_for(|cancelled| *cancelled).await;
+    }
+}
+
+/// Ends the task when the caller goes away.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Does the work of a call: to its end, until it is cancelled, or until the host drops it.
+pub(crate) async fn run<T: Send + 'static>(
+    cancel: Option<Arc<CancelHandle>>,
+    work: impl Future<Output = NativeResult<T>> + Send + 'static,
+) -> NativeResult<T> {
+    let mut task = Task(spawn(work)?);
+    tokio::select! {
+        biased;
+        () = CancelHandle::cancelled(cancel.as_deref()) => Err(NativeError::Cancelled),
+        ended = &mut task.0 => match ended {
+            Ok(outcome) => outcome,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            Err(_) => Err(NativeError::Cancelled),
+        },
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    work: impl Future<Output = NativeResult<T>> + Send + 'static,
+) -> NativeResult<JoinHandle<NativeResult<T>>> {
+    match &*RUNTIME {
+        Ok(runtime) => Ok(runtime.spawn(work)),
+        Err(error) => Err(orgconnect::Error::config(
+            "runtime",
+            format!("the threads of orgconnect can't be started ({error}); check the limits of the process"),
+        )
+        .into()),
+    }
+}
