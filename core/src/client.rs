@@ -1,15 +1,16 @@
 //! The client: one application at one Cronofy, its settings, its store and its pool of connections.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
 use http::HeaderValue;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::{
@@ -25,7 +26,8 @@ use crate::{
     caller::{Caller, Credential, find_operation},
     connection::{self, ConnectionSummary},
     http::request,
-    store::{ConnectionKey, MemoryStore, StoreError, StoredRecord, TokenStore},
+    refresher::Refresher,
+    store::{ConnectionKey, Deadline, MemoryStore, StoreError, StoredRecord, TokenStore},
     webhook::Verifier,
     wire::{Wire, WireSettings, wire_settings, within},
 };
@@ -53,9 +55,11 @@ pub struct Client {
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) wire: Arc<Wire>,
-    store: Arc<dyn TokenStore>,
+    store: Deadline,
     store_identity: String,
     connections: Mutex<HashMap<ConnectionId, Arc<Tokens>>>,
+    /// When marks of used states were last cleared away.
+    pub(crate) swept_at: Mutex<Option<Instant>>,
 }
 
 pub(crate) struct Settings {
@@ -74,6 +78,8 @@ pub struct ClientBuilder {
     client_secret: Secret,
     store: Option<Arc<dyn TokenStore>>,
     token_timeout: Duration,
+    store_timeout: Duration,
+    require_encryption: bool,
     wire: WireSettings,
 }
 
@@ -87,6 +93,8 @@ impl Client {
             client_secret: client_secret.into(),
             store: None,
             token_timeout: Duration::from_secs(20),
+            store_timeout: Duration::from_secs(15),
+            require_encryption: false,
             wire: WireSettings::default(),
         }
     }
@@ -237,6 +245,11 @@ impl Client {
         self.inner.send_revocation(Revoked::Sub(sub)).await
     }
 
+    /// Sets up a refresher, which keeps connections fresh ahead of demand. No I/O: it works once it is started.
+    pub fn refresher(&self) -> Refresher {
+        Refresher::new(Arc::clone(&self.inner))
+    }
+
     /// Checks the signatures of what Cronofy posts to this application.
     pub fn webhooks(&self) -> Verifier {
         Verifier::new(self.inner.settings.client_secret.clone())
@@ -296,7 +309,7 @@ impl Inner {
     }
 
     pub(crate) fn store(&self) -> &dyn TokenStore {
-        &*self.store
+        &self.store
     }
 
     /// The namespace of this application's records.
@@ -359,8 +372,22 @@ impl ClientBuilder {
         self
     }
 
+    /// Refuses a store that keeps tokens in clear text. Default false: then such a store is warned of, once.
+    ///
+    /// For production: wrap the store in a `SealedStore`, whose key is not where the tokens are.
+    pub fn require_encryption(mut self, required: bool) -> Self {
+        self.require_encryption = required;
+        self
+    }
+
+    /// The time for a call to the store. Default 15 s.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
+        self
+    }
+
     /// The time for a token request, repetitions included: at most 2 minutes. Default 20 s. The lease under which it
-    /// happens is half as long again.
+    /// happens is longer, by the time to store what it brings.
     pub fn token_timeout(mut self, timeout: Duration) -> Self {
         self.token_timeout = timeout;
         self
@@ -387,25 +414,54 @@ impl ClientBuilder {
             ));
         }
         within("token_timeout", self.token_timeout, Duration::from_mins(2))?;
+        within("store_timeout", self.store_timeout, Duration::from_mins(2))?;
         let wire = Arc::new(self.wire.build()?);
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let store_identity = store.identity();
+        if !store.is_encrypted() {
+            if self.require_encryption {
+                return Err(Error::config(
+                    "store",
+                    "keeps tokens in clear text, and require_encryption is set; wrap it in a SealedStore",
+                ));
+            }
+            warn_of_clear_text(&store_identity);
+        }
         let settings = Settings {
             application_key: request::bearer(&self.client_secret)?,
             client_id: self.client_id,
             client_secret: self.client_secret,
             token_timeout: self.token_timeout,
-            // Longer than the token request may take, with time to save what it brought.
-            lease: self.token_timeout + self.token_timeout / 2 + Duration::from_secs(5),
+            lease: lease(self.token_timeout, self.store_timeout),
         };
         let inner = Arc::new(Inner {
             settings,
             wire: Arc::clone(&wire),
-            store_identity: store.identity(),
-            store,
+            store: Deadline::new(store, self.store_timeout),
+            store_identity,
             connections: Mutex::default(),
+            swept_at: Mutex::default(),
         });
         let caller = Caller::new(wire, Credential::Application(Arc::clone(&inner)));
         Ok(Client { inner, caller })
+    }
+}
+
+/// How long others are kept from refreshing: longer than the token request may take, whose deadline is counted from when
+/// the lease was taken, with time to store what it brought.
+fn lease(token_timeout: Duration, store_timeout: Duration) -> Duration {
+    token_timeout + store_timeout + Duration::from_secs(5)
+}
+
+/// Says once for each store that it keeps tokens in clear text.
+fn warn_of_clear_text(store: &str) {
+    static WARNED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    let mut warned = lock(&WARNED);
+    if warned.len() < 1000 && warned.insert(store.to_owned()) {
+        tracing::warn!(
+            store,
+            "tokens are kept in clear text; wrap the store in a SealedStore, and set require_encryption"
+        );
     }
 }
 
@@ -434,5 +490,18 @@ impl fmt::Debug for ClientBuilder {
             .field("client_id", &self.client_id)
             .field("data_center", &self.wire.data_center)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_outlives_the_token_request_and_the_storing_of_what_it_brings() {
+        for (token, store) in [(1, 1), (20, 15), (120, 120), (120, 1), (1, 120)] {
+            let (token, store) = (Duration::from_secs(token), Duration::from_secs(store));
+            assert!(lease(token, store) > token + store);
+        }
     }
 }

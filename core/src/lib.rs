@@ -51,6 +51,7 @@ mod organization;
 pub mod paging;
 mod public_client;
 mod random;
+mod refresher;
 mod secret;
 mod service_account;
 mod shape;
@@ -91,6 +92,7 @@ pub use self::{
     ids::{ConnectionId, Sub},
     organization::Organization,
     public_client::{HandOff, PublicClient, PublicClientBuilder},
+    refresher::{Refresher, RefresherStats, RunningRefresher},
     secret::Secret,
     service_account::ServiceAccount,
     store::{FileStore, MemoryStore, TokenStore},

@@ -12,7 +12,7 @@ mod common;
 use std::{
     env, fs,
     process::{Child, Command, Stdio},
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -140,6 +140,12 @@ async fn processes_that_write_at_once_lose_no_write() {
     }
     let stored = store("processes").load(&key()).await.unwrap().unwrap();
     assert_eq!((stored.record.payload.as_str(), stored.version), ("200", 200));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refreshers_on_two_stores_share_the_work() {
+    common::refreshers_share_the_work(Arc::new(store("shared_work")), &(Arc::new(store("shared_work")) as _))
+        .await;
 }
 
 #[tokio::test]

@@ -63,6 +63,69 @@ async fn replace(store: &dyn TokenStore, key: &ConnectionKey, payload: &str) {
     store.save(key, &record(payload), version).await.unwrap();
 }
 
+mod requirement {
+    use orgconnect::{Client, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_client_that_requires_encryption_refuses_a_store_in_clear_text_and_takes_a_sealed_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = || FileStore::open(directory.path().join("tokens")).unwrap();
+        let builder = || Client::builder("ID", "SECRET").require_encryption(true);
+        let error = builder().store(files()).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.fields().contains_key("store") && error.message().contains("SealedStore"), "{error}");
+        assert!(builder().store(SealedStore::new(files(), keys(1))).build().is_ok());
+        assert!(builder().build().is_ok(), "memory is not written anywhere");
+    }
+
+    #[test]
+    fn a_client_that_does_not_is_warned_of_clear_text_once_for_each_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..3 {
+                let files = FileStore::open(directory.path().join("tokens")).unwrap();
+                Client::builder("ID", "SECRET").store(files).build().unwrap();
+            }
+            Client::builder("ID", "SECRET").store(MemoryStore::new()).build().unwrap();
+        });
+        let text = log.text();
+        assert_eq!(text.matches("tokens are kept in clear text").count(), 1, "{text}");
+        assert!(text.contains(&directory.path().display().to_string()), "{text}");
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Log {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl std::io::Write for Log {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Log {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+}
+
 mod contract {
     use super::*;
 

@@ -4,12 +4,13 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
     authorize::PendingAuthorization,
     callback::{self, Callback},
-    refresh::Tokens,
+    refresh::{Tokens, lock},
     token::{TokenRecord, TokenReply, TokenVerdict},
 };
 use crate::{
@@ -17,13 +18,14 @@ use crate::{
     client::Inner,
     hex, random,
     secret::Secret,
-    store::{ConnectionKey, ListQuery, Record, StoreErrorKind},
+    store::{ConnectionKey, Record, StoreErrorKind},
 };
 
 use std::{sync::Arc, time::Duration};
 
-/// How many expired marks of used states are cleared away with each authorization.
-const SWEEP: usize = 20;
+/// How many expired marks of used states are cleared away at once, and how often at most.
+const SWEEP: usize = 500;
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 impl Inner {
     /// Completes an authorization: checks, exchanges, stores.
@@ -93,7 +95,7 @@ impl Inner {
             }
             Err(error) => return Err(error.into()),
         }
-        self.sweep_marks(key.namespace).await;
+        self.sweep_marks(&key.namespace).await;
         Ok(())
     }
 
@@ -115,23 +117,18 @@ impl Inner {
         })
     }
 
-    /// Clears away marks whose authorizations have expired by themselves.
-    async fn sweep_marks(&self, namespace: String) {
-        let query = ListQuery {
-            namespace: namespace.clone(),
-            expires_before: Some(self.now()),
-            after: None,
-            limit: SWEEP,
-        };
-        let expired = match self.store().list(&query).await {
-            Ok(expired) => expired,
-            Err(error) => return tracing::debug!(%error, "expired marks of used states were not listed"),
-        };
-        for listed in expired {
-            let key = ConnectionKey { namespace: namespace.clone(), connection: listed.connection };
-            if let Err(error) = self.store().delete(&key, listed.version).await {
-                tracing::debug!(%error, "an expired mark of a used state was not cleared away");
+    /// Clears away marks whose authorizations have expired by themselves, now and then: to find them a store may have to look
+    /// through all of them.
+    async fn sweep_marks(&self, namespace: &str) {
+        {
+            let mut swept_at = lock(&self.swept_at);
+            if swept_at.is_some_and(|at| at.elapsed() < SWEEP_EVERY) {
+                return;
             }
+            *swept_at = Some(Instant::now());
+        }
+        if let Err(error) = self.store().sweep(namespace, self.now(), SWEEP).await {
+            tracing::debug!(%error, "expired marks of used states were not cleared away");
         }
     }
 

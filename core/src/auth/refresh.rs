@@ -22,13 +22,13 @@ use std::{
     fmt,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use http::HeaderValue;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, time::Instant};
 use tracing::Instrument;
 
@@ -55,6 +55,8 @@ const LONGEST_ASKED_HOLD: Duration = Duration::from_mins(5);
 /// How often in a minute a token that ought to be good still is replaced because a call was answered with 401. More than
 /// that says something about the path that is called, not about the token.
 const MOST_EARLY_REPLACEMENTS: usize = 3;
+/// How often a use is noted in the store, so that a refresher anywhere knows which connections are worth keeping fresh.
+const NOTE_USE_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
 /// The tokens of one connection, as this process knows them.
 pub(crate) struct Tokens {
@@ -64,6 +66,8 @@ pub(crate) struct Tokens {
     failures: Mutex<Failures>,
     /// When tokens that ought to be good still were replaced.
     replaced_early: Mutex<Vec<Instant>>,
+    /// When a caller last wanted a token, in milliseconds of the wall clock.
+    used_at_ms: AtomicI64,
     /// Counts authorizations and revocations, so that a flight which began before one does not publish after it.
     epoch: AtomicU64,
     unsaved: Mutex<Option<Unsaved>>,
@@ -131,6 +135,21 @@ enum Need {
     NotDue,
     /// A token other than the one with this fingerprint.
     Other(String),
+    /// A token that ends no sooner than this from now: what a refresher wants that works ahead of demand.
+    Ahead(Duration),
+}
+
+/// What came of refreshing ahead of demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// There is a new token.
+    Refreshed,
+    /// It is good for long enough still: it has a short life, or somebody else was quicker.
+    Fresh,
+    /// Nobody has used it for long: it is left to whoever wants it next.
+    Resting,
+    /// It is not in use any more.
+    Ended,
 }
 
 impl Tokens {
@@ -155,6 +174,7 @@ impl Tokens {
             flight: Mutex::default(),
             failures: Mutex::default(),
             replaced_early: Mutex::default(),
+            used_at_ms: AtomicI64::new(i64::MIN),
             epoch: AtomicU64::new(0),
             unsaved: Mutex::default(),
             saving: tokio::sync::Mutex::default(),
@@ -185,6 +205,12 @@ impl Tokens {
     /// Whether the tokens are used by anyone beside the table that holds them.
     pub(crate) fn is_idle(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) == 1 && lock(&self.unsaved).is_none()
+    }
+
+    /// When it was last used, by what the record says and what this process knows.
+    fn used_at(&self, record: &TokenRecord) -> Timestamp {
+        let known = Timestamp::from_millisecond(self.used_at_ms.load(Ordering::Relaxed));
+        known.map_or(record.used_at, |known| known.max(record.used_at))
     }
 
     /// Takes over a record that was saved elsewhere.
@@ -244,6 +270,7 @@ impl Snapshot {
             Need::Usable => now < self.expires_at,
             Need::NotDue => now < self.refresh_at,
             Need::Other(fingerprint) => *fingerprint != self.fingerprint && now < self.expires_at,
+            Need::Ahead(ahead) => now < self.record.refresh_ahead_at(*ahead),
         }
     }
 
@@ -275,8 +302,9 @@ impl fmt::Debug for Snapshot {
 impl Inner {
     /// A token to call with.
     pub(crate) async fn bearer(self: &Arc<Self>, tokens: &Arc<Tokens>) -> Result<Arc<Snapshot>> {
+        let now = self.now();
+        tokens.used_at_ms.store(now.as_millisecond(), Ordering::Relaxed);
         if let Some(snapshot) = tokens.current() {
-            let now = self.now();
             if snapshot.satisfies(&Need::NotDue, now) {
                 return Ok(snapshot);
             }
@@ -317,6 +345,49 @@ impl Inner {
         check_state(&record, &tokens.key.connection)?;
         let stored = tokens.adopt(record, stored.version)?;
         self.join(tokens, &Need::Other(stored.fingerprint.clone())).await
+    }
+
+    /// Refreshes a connection that is due within `ahead`, if it was used since `hot_since`. One that was not is marked as
+    /// resting, and wants no attention until somebody uses it.
+    pub(crate) async fn refresh_ahead(
+        self: &Arc<Self>,
+        tokens: &Arc<Tokens>,
+        ahead: Duration,
+        hot_since: Timestamp,
+    ) -> Result<Ahead> {
+        self.save_unsaved(tokens).await?;
+        let Some(stored) = self.load(&tokens.key).await? else { return Ok(Ahead::Ended) };
+        let mut record = TokenRecord::from_payload(&stored.record.payload)?;
+        if record.state != ConnectionState::Active || record.refresh_token.is_none() {
+            return Ok(Ahead::Ended);
+        }
+        if self.now() < record.refresh_ahead_at(ahead) {
+            return Ok(Ahead::Fresh);
+        }
+        if tokens.used_at(&record) < hot_since {
+            record.resting = true;
+            return match self.save(&tokens.key, &record, stored.version).await {
+                Ok(_) => Ok(Ahead::Resting),
+                // Somebody uses it after all.
+                Err(error) if error.kind() == StoreErrorKind::Conflict => Ok(Ahead::Fresh),
+                Err(error) => Err(error.into()),
+            };
+        }
+        self.join(tokens, &Need::Ahead(ahead)).await.map(|_| Ahead::Refreshed)
+    }
+
+    /// Notes in the store that a connection is used, which its tokens alone don't tell while others keep them fresh.
+    fn note_use(self: &Arc<Self>, tokens: &Arc<Tokens>) {
+        let (inner, tokens) = (Arc::clone(self), Arc::clone(tokens));
+        tokio::spawn(async move {
+            let Ok(Some(stored)) = inner.load(&tokens.key).await else { return };
+            let Ok(mut record) = TokenRecord::from_payload(&stored.record.payload) else { return };
+            if record.state == ConnectionState::Active {
+                (record.used_at, record.resting) = (tokens.used_at(&record), false);
+                // Whoever has changed it meanwhile has noted the use as well, or is going to.
+                let _ = inner.save(&tokens.key, &record, stored.version).await;
+            }
+        });
     }
 
     /// Waits for a flight that is under way, and for tokens that are not saved yet.
@@ -408,6 +479,11 @@ impl Inner {
     async fn fly(self: &Arc<Self>, tokens: &Arc<Tokens>, need: &Need) -> Result<Arc<Snapshot>> {
         self.save_unsaved(tokens).await?;
         if let Some(snapshot) = self.look(tokens, need).await? {
+            let record = &snapshot.record;
+            let noted = record.used_at.saturating_add(NOTE_USE_EVERY).unwrap_or(Timestamp::MAX);
+            if record.resting || tokens.used_at(record) > noted {
+                self.note_use(tokens);
+            }
             return Ok(snapshot);
         }
         // The lease is counted from before it was asked for: never longer than the store counts it.
@@ -500,7 +576,11 @@ impl Inner {
             };
             match self.exchange_refresh_token(&refresh_token, deadline).await {
                 TokenVerdict::Granted(reply) => {
-                    let refreshed = record.refreshed(*reply, self.now());
+                    let mut refreshed = record.refreshed(*reply, self.now());
+                    refreshed.used_at = match need {
+                        Need::Ahead(_) => tokens.used_at(&record),
+                        Need::Usable | Need::NotDue | Need::Other(_) => self.now(),
+                    };
                     return self
                         .keep(tokens, Unsaved { record: refreshed, expected: version, before: Some(before) })
                         .await;

@@ -51,6 +51,10 @@ pub(crate) struct TokenRecord {
     pub(crate) extra: Map<String, Value>,
     pub(crate) state: ConnectionState,
     pub(crate) intent: Option<Intent>,
+    /// When somebody last wanted a token of it, noted now and then.
+    pub(crate) used_at: Timestamp,
+    /// Nobody has used it for long: it is not kept fresh until somebody does.
+    pub(crate) resting: bool,
 }
 
 /// Whether a connection can be used.
@@ -269,6 +273,9 @@ struct Persisted {
     #[serde(flatten)]
     state: ConnectionState,
     intent: Option<Intent>,
+    used_at_ms: Option<i64>,
+    #[serde(default)]
+    resting: bool,
 }
 
 #[derive(Serialize)]
@@ -285,6 +292,9 @@ struct Persisting<'a> {
     #[serde(flatten)]
     state: &'a ConnectionState,
     intent: Option<&'a Intent>,
+    used_at_ms: i64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    resting: bool,
 }
 
 /// The version of the persisted form. A reader refuses a later one.
@@ -303,6 +313,8 @@ impl TokenRecord {
             extra: reply.extra,
             state: ConnectionState::Active,
             intent: None,
+            used_at: now,
+            resting: false,
         }
     }
 
@@ -321,6 +333,8 @@ impl TokenRecord {
             extra,
             state: ConnectionState::Active,
             intent: None,
+            used_at: self.used_at,
+            resting: false,
         }
     }
 
@@ -340,8 +354,19 @@ impl TokenRecord {
         self.issued_at.saturating_add(wait).unwrap_or(Timestamp::MAX)
     }
 
+    /// When to refresh ahead of demand: `ahead` of the end, but never in the first three quarters of the lifetime, so that
+    /// tokens of a short life are not refreshed all the time.
+    pub(crate) fn refresh_ahead_at(&self, ahead: Duration) -> Timestamp {
+        let wait = self.lifetime.saturating_sub(ahead.min(self.lifetime / 4)).max(SHORTEST_USE);
+        self.issued_at
+            .saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX))
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// The record wants attention while it can be kept fresh, and somebody uses it.
     pub(crate) fn to_record(&self) -> Result<crate::store::Record> {
-        let expires_at = (self.state == ConnectionState::Active).then(|| self.expires_at());
+        let wanted = self.state == ConnectionState::Active && self.refresh_token.is_some() && !self.resting;
+        let expires_at = wanted.then(|| self.expires_at());
         Ok(crate::store::Record { payload: self.to_payload()?, expires_at })
     }
 
@@ -358,6 +383,8 @@ impl TokenRecord {
             extra: &self.extra,
             state: &self.state,
             intent: self.intent.as_ref(),
+            used_at_ms: self.used_at.as_millisecond(),
+            resting: self.resting,
         };
         serde_json::to_string(&persisting).map(Zeroizing::new).map_err(|error| {
             Error::new(ErrorKind::Store, "the tokens can't be written as JSON; report this")
@@ -382,7 +409,10 @@ impl TokenRecord {
             .with_code("store_unreadable"));
         }
         let read = Persisted::deserialize(value).map_err(|_| damaged())?;
+        let used_at_ms = read.used_at_ms.unwrap_or(read.issued_at_ms);
         Ok(Self {
+            used_at: Timestamp::from_millisecond(used_at_ms).map_err(|_| damaged())?,
+            resting: read.resting,
             kind: read.kind,
             access_token: read.access_token,
             refresh_token: read.refresh_token,

@@ -51,6 +51,10 @@ impl TokenStore for MemoryStore {
         format!("memory:{}", self.number)
     }
 
+    fn is_encrypted(&self) -> bool {
+        true
+    }
+
     async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredRecord>, StoreError> {
         Ok(self.state().records.get(key).cloned())
     }

@@ -9,10 +9,14 @@
 //!    time. An owner that dies or stalls loses it when the time is over; should it wake up later, the first promise
 //!    stops it from overwriting what its successor wrote.
 //!
+//! Beside them there are *claims* ([`TokenStore::claim_due`]), by which refreshers on many machines share out what is due.
+//! They are a convenience: nothing is lost if two look after the same record.
+//!
 //! A record that was saved survives the end of the process (as far as the store is meant to), and a reader sees either
 //! the old record or the new one, never a mixture.
 
 pub mod conformance;
+mod deadline;
 mod file;
 mod memory;
 #[cfg(feature = "postgres")]
@@ -32,6 +36,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+pub(crate) use self::deadline::Deadline;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
 #[cfg(feature = "redis")]
@@ -52,7 +57,10 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// database and table. It holds no secret. Clients in one process share their refreshes by it.
     fn identity(&self) -> String;
 
-    /// Whether what is kept is encrypted before it leaves this process. A wrapper says so; plain stores do not.
+    /// Whether nothing that is kept leaves the memory of this process in clear text. A wrapper that encrypts says so, and a
+    /// store that keeps all in memory; plain stores do not. See [`ClientBuilder::require_encryption`].
+    ///
+    /// [`ClientBuilder::require_encryption`]: crate::ClientBuilder::require_encryption
     fn is_encrypted(&self) -> bool {
         false
     }

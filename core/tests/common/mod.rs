@@ -102,3 +102,26 @@ pub(crate) fn arguments(value: Value) -> Map<String, Value> {
         other => panic!("{other}"),
     }
 }
+
+/// Two refreshers with stores of their own on one place share the work, and refresh each connection once.
+pub(crate) async fn refreshers_share_the_work(one: Arc<dyn TokenStore>, other: &Arc<dyn TokenStore>) {
+    let world = World::with_store(one).await;
+    let client = world.client();
+    for number in 0..40 {
+        let request = AuthorizationRequest::organization(REDIRECT).connection_id(format!("c{number:02}"));
+        let pending = client.authorize(request).unwrap();
+        let callback = world.approve(pending.url());
+        client.complete(&pending, callback).await.unwrap();
+    }
+    world.advance(Duration::from_mins(55));
+    let elsewhere = world.builder().shared_store(stores::OtherProcess::on(other)).build().unwrap();
+    let refresher = |client: &Client| client.refresher().concurrency(4);
+    let (here, there) = (refresher(&client), refresher(&elsewhere));
+    let (here, there) = tokio::join!(here.run_once(), there.run_once());
+    let (here, there) = (here.unwrap(), there.unwrap());
+    // One may find all that is left in the other's hands; what it passed over is done by then.
+    assert_eq!(here.refreshed + there.refreshed, 40, "{here:?} {there:?}");
+    assert!(here.refreshed > 0 && there.refreshed > 0, "{here:?} {there:?}");
+    assert_eq!(world.refresh_requests(), 40);
+    assert_eq!(refresher(&client).run_once().await.unwrap().claimed, 0);
+}

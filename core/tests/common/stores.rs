@@ -9,10 +9,12 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use orgconnect::{
     TokenStore,
     store::{
-        ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind, StoredRecord,
+        Claim, ClaimQuery, ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind,
+        StoredRecord,
     },
 };
 
@@ -98,6 +100,19 @@ macro_rules! forward {
             async fn list(&self, query: &ListQuery) -> Result<Vec<ListedRecord>, StoreError> {
                 self.$read()?;
                 self.inner.list(query).await
+            }
+            async fn claim_due(&self, query: &ClaimQuery) -> Result<Vec<Claim>, StoreError> {
+                self.$write()?;
+                self.inner.claim_due(query).await
+            }
+            async fn sweep(
+                &self,
+                namespace: &str,
+                before: Timestamp,
+                limit: usize,
+            ) -> Result<usize, StoreError> {
+                self.$write()?;
+                self.inner.sweep(namespace, before, limit).await
             }
         }
     };

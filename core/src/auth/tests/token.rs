@@ -161,7 +161,35 @@ fn the_persisted_form_is_the_documented_one_and_reads_back() {
     insta::assert_snapshot!(payload.as_str());
     let back = TokenRecord::from_payload(&payload).unwrap();
     assert_eq!((back.state, back.intent, back.sub), (record.state, record.intent, record.sub));
+    assert_eq!((back.used_at, back.resting), (now(), false));
     assert_eq!(back.access_token.expose(), "A");
+}
+
+#[test]
+fn a_record_wants_attention_while_it_is_used_and_can_be_refreshed() {
+    let record = TokenRecord::new(reply(&json!({"access_token": "A", "refresh_token": "R"})), now());
+    assert_eq!(record.to_record().unwrap().expires_at, Some(record.expires_at()));
+    let mut resting = record.clone();
+    resting.resting = true;
+    let back = TokenRecord::from_payload(&resting.to_record().unwrap().payload).unwrap();
+    assert!(back.resting && !back.refreshed(reply(&json!({"access_token": "B"})), now()).resting);
+    let mut dead = record.clone();
+    dead.state = ConnectionState::Dead { at: now(), interrupted: false };
+    let without = TokenRecord::new(reply(&json!({"access_token": "A"})), now());
+    for record in [resting, dead, without] {
+        assert_eq!(record.to_record().unwrap().expires_at, None, "{record:?}");
+    }
+}
+
+#[test]
+fn ahead_of_demand_is_never_in_the_first_three_quarters_of_a_life() {
+    let ahead_at = |seconds: u64, minutes| {
+        let record = TokenRecord::new(reply(&json!({"access_token": "A", "expires_in": seconds})), now());
+        record.refresh_ahead_at(Duration::from_mins(minutes)).duration_since(now()).as_secs()
+    };
+    assert_eq!(ahead_at(3600, 10), 3000);
+    assert_eq!(ahead_at(600, 10), 450);
+    assert_eq!(ahead_at(0, 10), 5);
 }
 
 #[test]
