@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api lint fmt generate bench docs setup clean
+.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python lint fmt generate bench docs setup clean
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -19,11 +19,11 @@ sandbox: ## Run the sandbox in the foreground
 	@$(RUN) sandbox
 
 test: ## Run every suite and print one line for all of them
-	@tools/setup compiler browser services clients
+	@tools/setup compiler browser services clients python
 	@tools/test all
 
 test-rust: ## Run the Rust tests (the browser tests among them)
-	@tools/setup compiler browser services
+	@tools/setup compiler browser services python
 	@tools/test rust
 
 test-browser: ## Click through the sandbox's pages in headless Chromium
@@ -42,14 +42,19 @@ test-api: ## Validate the description, and the sandbox against it
 	@tools/setup compiler clients
 	@tools/test api
 
+test-python: ## Check the Python package, and run its tests and the scenarios
+	@tools/setup compiler python
+	@tools/test python
+
 lint: ## Check formatting, lints, documentation and generated code
-	@tools/setup compiler
+	@tools/setup compiler python
 	@tools/test lint
 
 fmt: ## Format the sources
 	@$(CARGO) fmt --all
 
 generate: ## Generate the operation table and the typed facades from api/
+	@tools/setup compiler python
 	@$(CARGO) xtask generate
 
 bench: ## Measure what a call costs beside bare reqwest
@@ -61,7 +66,7 @@ docs: ## Build the documentation of the Rust crates, and a page of the API's des
 	@npx --yes @redocly/cli@2 build-docs api/openapi.yaml --output target/doc/cronofy-api.html
 
 setup: ## Install what all suites need
-	@tools/setup compiler browser services clients
+	@tools/setup compiler browser services clients python
 
 clean: ## Remove what was built
 	@$(CARGO) clean

@@ -155,12 +155,13 @@ pub(crate) enum Ahead {
 impl Tokens {
     /// The shared state of a connection: the same for every client of this process whose store has the same identity.
     pub(crate) fn shared(store: &str, key: &ConnectionKey) -> Arc<Self> {
-        type Registry = HashMap<(String, ConnectionKey), Weak<Tokens>>;
+        // By process as well: what a forked child has of its parent's flights never lands.
+        type Registry = HashMap<(u32, String, ConnectionKey), Weak<Tokens>>;
         static REGISTRY: LazyLock<Mutex<(Registry, usize)>> =
             LazyLock::new(|| Mutex::new((HashMap::new(), 64)));
         let mut guard = lock(&REGISTRY);
         let (registry, sweep_at) = &mut *guard;
-        let slot = (store.to_owned(), key.clone());
+        let slot = (std::process::id(), store.to_owned(), key.clone());
         if let Some(tokens) = registry.get(&slot).and_then(Weak::upgrade) {
             return tokens;
         }

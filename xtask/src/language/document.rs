@@ -114,7 +114,7 @@ fn is_path(argument: &crate::model::Argument) -> bool {
 }
 
 /// The text as it continues a sentence.
-fn lower_first(text: &str) -> String {
+pub(super) fn lower_first(text: &str) -> String {
     let mut characters = text.chars();
     match (characters.next(), characters.clone().next()) {
         (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {

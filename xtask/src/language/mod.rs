@@ -1,6 +1,7 @@
 //! What a language adds to the generator: where its files go, how it spells the model, and how it formats.
 
 mod document;
+pub mod python;
 pub mod rust;
 
 use std::io;
@@ -55,5 +56,5 @@ impl File {
 
 /// All languages.
 pub fn all() -> Vec<Box<dyn Language>> {
-    vec![Box::new(rust::Rust)]
+    vec![Box::new(rust::Rust), Box::new(python::Python)]
 }

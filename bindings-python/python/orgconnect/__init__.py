@@ -1,0 +1,139 @@
+"""Connect a company's calendars through Cronofy's Organization Connect, and act as any of its members.
+
+1. `Client.authorize` builds the URL to send an owner of the organization to.
+2. `Client.complete` checks the callback, exchanges its code and stores the tokens under a connection id.
+3. `Client.organization` opens the connection, today or in a year: tokens are refreshed by themselves.
+4. `Organization.impersonate` acts as a member.
+
+    client = orgconnect.Client("CLIENT_ID", "CLIENT_SECRET", data_center="uk",
+    store=orgconnect.SqliteStore("tokens.db")) pending = client.authorize("https://app.example/callback")   # send the
+    owner to pending.url session["pending"] = pending.serialize()
+
+    connection = client.complete(session["pending"], callback_url)
+    doc = connection.organization.impersonate(email="doc@example.com")
+    print(doc.userinfo.read())
+
+`AsyncClient` is the same for asyncio. The models are in `orgconnect.api`, what Cronofy posts in
+`orgconnect.webhooks`, stores of your own in `orgconnect.stores`, the sandbox for your tests in `orgconnect.testing`.
+"""
+
+import os as _os
+
+from ._batch import Batch, Verdict
+from ._calls import Reply, with_raw_response
+from ._client import AsyncClient, Client
+from ._connection import AsyncConnection, Connection, ConnectionSummary
+from ._errors import (
+    AuthorizationError,
+    ConfigError,
+    DecodeError,
+    FieldError,
+    InvalidError,
+    LockedError,
+    NetworkError,
+    NotFoundError,
+    OrgconnectError,
+    PermissionError,
+    PlanError,
+    RateLimitedError,
+    ServerError,
+    StoreError,
+    TimeoutError,
+)
+from ._handles import (
+    Account,
+    Admin,
+    AsyncAccount,
+    AsyncAdmin,
+    AsyncOrganization,
+    AsyncServiceAccount,
+    Organization,
+    ServiceAccount,
+)
+from ._native import (
+    VERSION,
+    FileStore,
+    Keys,
+    ManualClock,
+    MemoryStore,
+    PendingAuthorization,
+    PostgresStore,
+    RedisStore,
+    SealedStore,
+    SqliteStore,
+    Store,
+    after_fork_in_child,
+    after_fork_in_parent,
+    before_fork,
+)
+from ._options import DataCenter, RateLimit, RetryPolicy
+from ._pages import AsyncPages, Pages
+from ._types import UNSET, Model, OpenEnum, Secret, UnsetType
+from .embed import EmbedTokens
+from .webhooks import SIGNATURE_HEADER, ReplayGuard, Verifier
+
+__all__ = [
+    "SIGNATURE_HEADER",
+    "UNSET",
+    "Account",
+    "Admin",
+    "AsyncAccount",
+    "AsyncAdmin",
+    "AsyncClient",
+    "AsyncConnection",
+    "AsyncOrganization",
+    "AsyncPages",
+    "AsyncServiceAccount",
+    "AuthorizationError",
+    "Batch",
+    "Client",
+    "ConfigError",
+    "Connection",
+    "ConnectionSummary",
+    "DataCenter",
+    "DecodeError",
+    "EmbedTokens",
+    "FieldError",
+    "FileStore",
+    "InvalidError",
+    "Keys",
+    "LockedError",
+    "ManualClock",
+    "MemoryStore",
+    "Model",
+    "NetworkError",
+    "NotFoundError",
+    "OpenEnum",
+    "Organization",
+    "OrgconnectError",
+    "Pages",
+    "PendingAuthorization",
+    "PermissionError",
+    "PlanError",
+    "PostgresStore",
+    "RateLimit",
+    "RateLimitedError",
+    "ReplayGuard",
+    "RedisStore",
+    "Reply",
+    "RetryPolicy",
+    "SealedStore",
+    "Secret",
+    "ServerError",
+    "ServiceAccount",
+    "SqliteStore",
+    "Store",
+    "StoreError",
+    "TimeoutError",
+    "UnsetType",
+    "Verdict",
+    "Verifier",
+    "__version__",
+    "with_raw_response",
+]
+
+__version__ = VERSION
+
+# A forked child has none of the threads that calls are made by: they rest while it is made, and it gets its own.
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)

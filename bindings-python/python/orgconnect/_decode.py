@@ -1,0 +1,83 @@
+"""Reads bodies into models. A value that can't be read does not spoil the reply that it is in: if its field may be
+missing it is left out, with a warning to the logger `orgconnect`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import msgspec
+
+from ._errors import DecodeError
+from ._native import Reply
+
+logger = logging.getLogger("orgconnect")
+
+# More odd values than this in one reply are no accident.
+_MOST = 100
+_PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
+_STEP = re.compile(r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|\[\.\.\.\]")
+
+
+def decode(name: str, kind: Any, decoder: msgspec.json.Decoder[Any], reply: Reply) -> Any:
+    """Reads a body into a model."""
+    try:
+        return decoder.decode(reply.body)
+    except msgspec.ValidationError as error:
+        return _decode_around(name, kind, decoder, reply, error)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _undecodable(name, reply, "is not JSON") from error
+
+
+def _decode_around(
+    name: str, kind: Any, decoder: msgspec.json.Decoder[Any], reply: Reply, error: msgspec.ValidationError
+) -> Any:
+    """Leaves out what can't be read, one value after the other."""
+    body: Any = msgspec.json.decode(reply.body)
+    for _ in range(_MOST):
+        place = _PLACE.search(str(error))
+        path = place["path"] if place else ""
+        if not path or not _remove(body, path):
+            break
+        logger.warning("%s: left out %s of the reply %s, which can't be read", name, path, reply.request_id)
+        try:
+            return msgspec.convert(body, kind, dec_hook=decoder.dec_hook)
+        except msgspec.ValidationError as other:
+            error = other
+    raise _undecodable(name, reply, str(error)) from error
+
+
+def _remove(body: Any, path: str) -> bool:
+    """Removes the field at the end of a path. A path with a map in it leads nowhere, since it doesn't name the key."""
+    steps: list[Any] = []
+    for step in _STEP.finditer(path):
+        if step["field"] is not None:
+            steps.append(step["field"])
+        elif step["index"] is not None:
+            steps.append(int(step["index"]))
+        else:
+            return False
+    while steps and isinstance(steps[-1], int):
+        # An item of a list is not left out by itself: the list would seem to be whole.
+        steps.pop()
+    if not steps:
+        return False
+    at = body
+    try:
+        for step in steps[:-1]:
+            at = at[step]
+        del at[steps[-1]]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
+
+
+def _undecodable(name: str, reply: Reply, why: str) -> DecodeError:
+    return DecodeError(
+        f"{name}: the answer can't be read: {why}; the body of this error holds it",
+        status=reply.status,
+        request_id=reply.request_id,
+        body=reply.body,
+    )

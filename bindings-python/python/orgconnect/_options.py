@@ -1,0 +1,72 @@
+"""The settings of a client that are made of several values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+import msgspec
+
+if TYPE_CHECKING:
+    from ._native import ManualClock, Store
+    from .stores import TokenStore
+
+DataCenter = Literal["us", "de", "uk", "au", "ca", "sg"]
+"""A Cronofy data center. An application lives in exactly one."""
+
+Seconds = float | timedelta
+"""A length of time: seconds, or a `timedelta`."""
+
+Flow = Literal["organization", "individual", "enterprise"]
+"""Which of Cronofy's flows an authorization uses."""
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How calls are repeated."""
+
+    attempts: int = 3
+    """How often a call is sent at the most, the first time included; 1 switches repeating off."""
+    base_delay: Seconds = 0.1
+    """The longest pause before the second attempt; it doubles with each further one."""
+    max_delay: Seconds = 5.0
+    """The longest pause before any attempt."""
+
+
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A rate that requests are held back to. The default is what Cronofy allows an application."""
+
+    per_second: int = 50
+    """Requests in a second."""
+    per_minute: int = 500
+    """Requests in a minute."""
+
+
+class Settings(TypedDict, total=False):
+    """The settings of a client, by their names."""
+
+    data_center: DataCenter | str | None
+    base_url: str | None
+    store: Store | TokenStore | None
+    timeout: Seconds | None
+    connect_timeout: Seconds | None
+    token_timeout: Seconds | None
+    retry: RetryPolicy | None
+    rate_limit: RateLimit | None
+    max_response_bytes: int | None
+    proxy: str | None
+    extra_ca_certificates: Iterable[bytes | str]
+    user_agent_suffix: str | None
+    clock: ManualClock | None
+
+
+Path = str | PathLike[str]
+
+
+def call_options(retries: int | None, extra: dict[str, Any] | None) -> tuple[int | None, bytes | None]:
+    """The options of a call as the core takes them."""
+    from ._calls import encode
+
+    attempts = None if retries is None else retries + 1
+    return attempts, None if extra is None else encode(extra)

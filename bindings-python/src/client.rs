@@ -1,0 +1,287 @@
+//! The client: its settings, and what is reached from it.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use orgconnect::{AuthorizationRequest, ClientBuilder, DataCenter, RateLimit, RetryPolicy};
+use pyo3::{
+    exceptions::PyTypeError,
+    prelude::*,
+    types::{PyDict, PyList, PyString},
+};
+
+use crate::{
+    clock::ManualClock,
+    connection::{Connection, summary},
+    convert::{connection_id, duration},
+    error::{Raise, refused},
+    handle::{Base, Handle},
+    pending::PendingAuthorization,
+    process::Renewed,
+    store::{Source, Store},
+    webhook::Verifier,
+    work::Work,
+};
+
+/// An application, at one Cronofy.
+#[pyclass(frozen, module = "orgconnect._native")]
+pub(crate) struct Client(pub(crate) Arc<Live>);
+
+/// A client that is made again in a forked child, with a pool of connections of its own.
+pub(crate) struct Live {
+    builder: ClientBuilder,
+    store: Option<Arc<Source>>,
+    client: Renewed<orgconnect::Client>,
+}
+
+impl Live {
+    fn new(builder: ClientBuilder, store: Option<Arc<Source>>) -> orgconnect::Result<Self> {
+        let client = Renewed::new(build(&builder, store.as_deref())?);
+        Ok(Self { builder, store, client })
+    }
+
+    pub(crate) fn client(&self) -> orgconnect::Result<orgconnect::Client> {
+        self.client.get(|| build(&self.builder, self.store.as_deref()))
+    }
+}
+
+fn build(builder: &ClientBuilder, store: Option<&Source>) -> orgconnect::Result<orgconnect::Client> {
+    let mut builder = builder.clone();
+    if let Some(store) = store {
+        builder = builder.shared_store(store.get()?);
+    }
+    builder.build()
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    #[pyo3(signature = (client_id, client_secret, settings))]
+    fn new(
+        py: Python<'_>,
+        client_id: String,
+        client_secret: String,
+        settings: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
+        let mut builder = orgconnect::Client::builder(client_id, client_secret).host_language("python");
+        let mut store = None;
+        for (name, value) in settings {
+            let name: String = name.extract()?;
+            if value.is_none() {
+                continue;
+            }
+            if name == "store" {
+                store = Some(Arc::clone(&value.cast::<Store>()?.get().0));
+            } else {
+                builder = set(builder, &name, &value)?;
+            }
+        }
+        let live = py.detach(|| Live::new(builder, store)).or_raise(py)?;
+        Ok(Self(Arc::new(live)))
+    }
+
+    /// Builds the URL to send an owner to.
+    fn authorize(
+        &self,
+        py: Python<'_>,
+        flow: &str,
+        redirect_uri: String,
+        settings: &Bound<'_, PyDict>,
+    ) -> PyResult<PendingAuthorization> {
+        let request = request(flow, redirect_uri, settings)?;
+        let client = self.0.client().or_raise(py)?;
+        let pending = client.authorize(request).or_raise(py)?;
+        Ok(PendingAuthorization::new(&client, pending))
+    }
+
+    /// Reads a pending authorization back from its text.
+    fn pending(&self, py: Python<'_>, text: &str) -> PyResult<PendingAuthorization> {
+        let client = self.0.client().or_raise(py)?;
+        let pending = client.pending(text).or_raise(py)?;
+        Ok(PendingAuthorization::new(&client, pending))
+    }
+
+    /// Completes an authorization.
+    fn complete(&self, py: Python<'_>, pending: &PendingAuthorization, callback: String) -> PyResult<Work> {
+        let client = self.0.client().or_raise(py)?;
+        let (live, pending) = (Arc::clone(&self.0), pending.inner.clone());
+        let call = async move { client.complete(&pending, callback.as_str()).await };
+        Ok(Work::new(call, |py, connection| Connection::new(live, connection).into_object(py)))
+    }
+
+    /// Exchanges the code of a delegated authorization.
+    #[pyo3(signature = (code, callback_url, connection_id = None))]
+    fn complete_delegated(
+        &self,
+        py: Python<'_>,
+        code: String,
+        callback_url: String,
+        connection_id: Option<&str>,
+    ) -> PyResult<Work> {
+        let client = self.0.client().or_raise(py)?;
+        let id = connection_id.map(|id| self::connection_id(py, id)).transpose()?;
+        let live = Arc::clone(&self.0);
+        let call = async move { client.complete_delegated(code, &callback_url, id).await };
+        Ok(Work::new(call, |py, connection| Connection::new(live, connection).into_object(py)))
+    }
+
+    /// A connection by its id.
+    fn connection(&self, py: Python<'_>, id: &str) -> PyResult<Connection> {
+        let connection = self.0.client().or_raise(py)?.connection(id).or_raise(py)?;
+        Ok(Connection::new(Arc::clone(&self.0), connection))
+    }
+
+    /// The handle of the application itself.
+    fn handle(&self, py: Python<'_>) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::Client)
+    }
+
+    fn organization(&self, py: Python<'_>, id: &str) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::Organization(connection_id(py, id)?))
+    }
+
+    fn internal_organization(&self, py: Python<'_>) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::InternalOrganization)
+    }
+
+    fn account(&self, py: Python<'_>, id: &str) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::Account(connection_id(py, id)?))
+    }
+
+    fn service_account(&self, py: Python<'_>, id: &str) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::ServiceAccount(connection_id(py, id)?))
+    }
+
+    fn admin(&self, py: Python<'_>, key: String) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::Admin(key.into()))
+    }
+
+    /// Opens an application calendar.
+    fn application_calendar(&self, py: Python<'_>, application_calendar_id: String) -> PyResult<Work> {
+        let client = self.0.client().or_raise(py)?;
+        let live = Arc::clone(&self.0);
+        let call = async move { client.application_calendar(&application_calendar_id).await };
+        Ok(Work::new(call, move |py, account| {
+            let handle = Handle::of(&live, Base::Elsewhere, orgconnect::Handle::from(&account));
+            Ok(Py::new(py, handle)?.into_any())
+        }))
+    }
+
+    /// Lists stored connections.
+    #[pyo3(signature = (after, limit))]
+    fn connections(&self, py: Python<'_>, after: Option<&str>, limit: usize) -> PyResult<Work> {
+        let client = self.0.client().or_raise(py)?;
+        let after = after.map(|id| connection_id(py, id)).transpose()?;
+        let call = async move { client.connections(after.as_ref(), limit).await };
+        Ok(Work::new(call, |py, summaries| {
+            let list = PyList::empty(py);
+            for found in &summaries {
+                list.append(summary(py, found)?)?;
+            }
+            Ok(list.into_any().unbind())
+        }))
+    }
+
+    /// Revokes whatever a `sub` granted.
+    fn revoke_sub(&self, py: Python<'_>, sub: String) -> PyResult<Work> {
+        let client = self.0.client().or_raise(py)?;
+        let call = async move { client.revoke_sub(&sub).await };
+        Ok(Work::new(call, |py, ()| Ok(py.None())))
+    }
+
+    /// Waits for what goes on in the background.
+    fn settle(&self, py: Python<'_>) -> PyResult<Work> {
+        let client = self.0.client().or_raise(py)?;
+        let call = async move { client.settle().await };
+        Ok(Work::new(call, |py, ()| Ok(py.None())))
+    }
+
+    fn webhooks(&self, py: Python<'_>) -> PyResult<Verifier> {
+        Ok(Verifier(self.0.client().or_raise(py)?.webhooks()))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        // The core's text holds no secret.
+        Ok(format!("{:?}", self.0.client().or_raise(py)?))
+    }
+}
+
+/// Sets one of the client's settings, by its name.
+fn set(builder: ClientBuilder, name: &str, value: &Bound<'_, PyAny>) -> PyResult<ClientBuilder> {
+    let py = value.py();
+    Ok(match name {
+        "data_center" => builder.data_center(value.extract::<String>()?.parse::<DataCenter>().or_raise(py)?),
+        "base_url" => builder.base_url(value.extract::<String>()?),
+        "timeout" => builder.timeout(duration(name, value)?),
+        "connect_timeout" => builder.connect_timeout(duration(name, value)?),
+        "token_timeout" => builder.token_timeout(duration(name, value)?),
+        "retry" => {
+            let mut policy = RetryPolicy::default();
+            policy.attempts = value.getattr("attempts")?.extract()?;
+            policy.base_delay = duration("retry", &value.getattr("base_delay")?)?;
+            policy.max_delay = duration("retry", &value.getattr("max_delay")?)?;
+            builder.retry(policy)
+        }
+        "rate_limit" => {
+            let part = |name| -> PyResult<NonZeroU32> {
+                value.getattr(name)?.extract().map_err(|_| {
+                    refused(py, "config", "rate_limit", "its numbers must be whole and at least 1")
+                })
+            };
+            builder.rate_limit(RateLimit { per_second: part("per_second")?, per_minute: part("per_minute")? })
+        }
+        "max_response_bytes" => builder.max_response_bytes(value.extract()?),
+        "proxy" => builder.proxy(value.extract::<String>()?),
+        "extra_ca_certificates" => {
+            let mut builder = builder;
+            for certificate in value.try_iter()? {
+                let certificate = certificate?;
+                let pem = match certificate.cast::<PyString>() {
+                    Ok(text) => text.extract::<String>()?.into_bytes(),
+                    Err(_) => certificate.extract::<Vec<u8>>()?,
+                };
+                builder = builder.extra_ca_certificate(pem);
+            }
+            builder
+        }
+        "user_agent_suffix" => builder.user_agent_suffix(value.extract::<String>()?),
+        "clock" => builder.clock(Arc::clone(&value.cast::<ManualClock>()?.get().0) as _),
+        other => return Err(PyTypeError::new_err(format!("there is no setting {other}"))),
+    })
+}
+
+/// What to ask an owner for.
+fn request(flow: &str, redirect_uri: String, settings: &Bound<'_, PyDict>) -> PyResult<AuthorizationRequest> {
+    let scopes = |name| -> PyResult<Vec<String>> {
+        match settings.get_item(name)? {
+            Some(scopes) if !scopes.is_none() => scopes.extract(),
+            _ => Ok(Vec::new()),
+        }
+    };
+    let mut request = match flow {
+        "organization" => AuthorizationRequest::organization(redirect_uri),
+        "individual" => AuthorizationRequest::individual(redirect_uri, scopes("scopes")?),
+        "enterprise" => {
+            AuthorizationRequest::enterprise(redirect_uri, scopes("scopes")?, scopes("delegated_scopes")?)
+        }
+        other => return Err(PyTypeError::new_err(format!("there is no flow {other}"))),
+    };
+    for (name, value) in settings {
+        let name: String = name.extract()?;
+        if value.is_none() {
+            continue;
+        }
+        request = match name.as_str() {
+            "locale" => request.locale(value.extract::<String>()?),
+            "payload" => request.payload(value.extract::<String>()?),
+            "state" => request.state(value.extract::<String>()?),
+            "avoid_linking" => request.avoid_linking(value.extract()?),
+            "provider_name" => request.provider_name(value.extract::<String>()?),
+            "link_token" => request.link_token(value.extract::<String>()?),
+            "connection_id" => request.connection_id(value.extract::<String>()?),
+            "lifetime" => request.lifetime(duration(&name, &value)?),
+            "delegated_scopes" => request.delegated_scopes(value.extract::<Vec<String>>()?),
+            _ => request,
+        };
+    }
+    Ok(request)
+}
