@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python lint fmt generate bench docs setup clean
+.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python lint fmt generate bench test-node docs setup clean
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -19,11 +19,11 @@ sandbox: ## Run the sandbox in the foreground
 	@$(RUN) sandbox
 
 test: ## Run every suite and print one line for all of them
-	@tools/setup compiler browser services clients python
+	@tools/setup compiler browser services clients python typescript
 	@tools/test all
 
 test-rust: ## Run the Rust tests (the browser tests among them)
-	@tools/setup compiler browser services python
+	@tools/setup compiler browser services python typescript
 	@tools/test rust
 
 test-browser: ## Click through the sandbox's pages in headless Chromium
@@ -33,6 +33,10 @@ test-browser: ## Click through the sandbox's pages in headless Chromium
 test-clients: ## Run other people's client libraries against the sandbox
 	@tools/setup compiler clients
 	@tools/test clients
+
+test-node: ## Run the tests of the npm package
+	@tools/setup compiler browser typescript
+	@tools/test node
 
 test-faults: ## Run the fault suite with the full numbers; ROWS="A4 A9" runs some rows
 	@tools/setup compiler
@@ -47,14 +51,16 @@ test-python: ## Check the Python package, and run its tests and the scenarios
 	@tools/test python
 
 lint: ## Check formatting, lints, documentation and generated code
-	@tools/setup compiler python
+	@tools/setup compiler python typescript
 	@tools/test lint
 
 fmt: ## Format the sources
+	@tools/setup typescript
 	@$(CARGO) fmt --all
+	@npm run --silent --prefix bindings-node format
 
 generate: ## Generate the operation table and the typed facades from api/
-	@tools/setup compiler python
+	@tools/setup compiler python typescript
 	@$(CARGO) xtask generate
 
 bench: ## Measure what a call costs beside bare reqwest
@@ -66,7 +72,7 @@ docs: ## Build the documentation of the Rust crates, and a page of the API's des
 	@npx --yes @redocly/cli@2 build-docs api/openapi.yaml --output target/doc/cronofy-api.html
 
 setup: ## Install what all suites need
-	@tools/setup compiler browser services clients python
+	@tools/setup compiler browser services clients python typescript
 
 clean: ## Remove what was built
 	@$(CARGO) clean

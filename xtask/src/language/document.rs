@@ -12,6 +12,20 @@ pub(super) fn comment(text: &str, mark: &str, width: usize) -> String {
     comments.join("\n")
 }
 
+/// A text as a comment between `/**` and `*/`: on one line if it fits within `width` characters.
+pub(super) fn block(text: &str, width: usize) -> String {
+    let text = text.replace("*/", "*\\/");
+    let lines = lines(&text, width - " * ".len());
+    match lines.as_slice() {
+        [line] if line.chars().count() + "/**  */".len() <= width => format!("/** {line} */"),
+        lines => {
+            let lines: Vec<String> =
+                lines.iter().map(|line| format!(" * {line}").trim_end().to_owned()).collect();
+            format!("/**\n{}\n */", lines.join("\n"))
+        }
+    }
+}
+
 /// A text, wrapped at `width` characters. Code and lists keep their lines.
 pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();

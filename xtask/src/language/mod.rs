@@ -3,6 +3,7 @@
 mod document;
 pub mod python;
 pub mod rust;
+pub mod typescript;
 
 use std::io;
 use std::path::Path;
@@ -56,5 +57,5 @@ impl File {
 
 /// All languages.
 pub fn all() -> Vec<Box<dyn Language>> {
-    vec![Box::new(rust::Rust), Box::new(python::Python)]
+    vec![Box::new(rust::Rust), Box::new(python::Python), Box::new(typescript::TypeScript)]
 }

@@ -1,0 +1,6 @@
+// What can be imported from the package: `orgconnect` and `orgconnect/<name>`. `standalone` entries also run without Node.
+export const ENTRIES = [
+  { name: 'index', source: 'index.ts' },
+  { name: 'errors', source: 'errors.ts' },
+  { name: 'testing', source: 'testing.ts' },
+];

@@ -1,0 +1,61 @@
+//! Durations and times, which are milliseconds in JavaScript, and JSON objects, which are text.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use orgconnect::{CallOptions, Error, Result};
+use serde_json::{Map, Value};
+
+/// A duration. What is less than nothing is nothing, and what is longer than can be said is the longest there is: the core
+/// refuses both where they make no sense.
+pub(crate) fn duration(milliseconds: f64) -> Duration {
+    if milliseconds.is_nan() || milliseconds <= 0.0 {
+        return Duration::ZERO;
+    }
+    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "JavaScript counts milliseconds in doubles, exactly for 285,000 years"
+)]
+pub(crate) fn milliseconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64
+}
+
+/// A point in time, cut at the ends of what can be said.
+#[expect(clippy::cast_possible_truncation, reason = "a cast of a double saturates")]
+pub(crate) fn timestamp(milliseconds: f64) -> Timestamp {
+    let whole = milliseconds as i64;
+    Timestamp::from_millisecond(whole).unwrap_or(if whole < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+/// A JSON object; nothing is an empty one.
+pub(crate) fn object(text: Option<&str>) -> Map<String, Value> {
+    // TypeScript has just written it.
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// How a call is carried out.
+pub(crate) fn call_options(
+    timeout: Option<f64>,
+    attempts: Option<f64>,
+    extra: Option<String>,
+) -> CallOptions {
+    let mut options = CallOptions::new();
+    options.timeout = timeout.map(duration);
+    options.attempts = attempts.map(count);
+    options.extra = object(extra.as_deref());
+    options
+}
+
+/// A count, cut at the ends of what can be said.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a double saturates")]
+pub(crate) fn count(number: f64) -> u32 {
+    number as u32
+}
+
+/// A method of HTTP.
+pub(crate) fn method(text: &str) -> Result<http::Method> {
+    text.parse().map_err(|_| Error::invalid("method", "is no method of HTTP; write it like GET"))
+}

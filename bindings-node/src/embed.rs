@@ -1,0 +1,34 @@
+//! Embed tokens.
+
+use napi_derive::napi;
+use orgconnect::{EmbedTokens, SystemClock};
+
+use crate::{
+    convert::duration,
+    error::{Result, thrown},
+    handle::arguments,
+};
+
+#[napi(js_name = "EmbedTokens")]
+pub struct NativeEmbedTokens {
+    tokens: EmbedTokens,
+}
+
+#[napi]
+impl NativeEmbedTokens {
+    #[napi(factory)]
+    pub fn build(public_key: String, secret: String, lifetime: Option<f64>) -> Result<Self> {
+        let tokens = EmbedTokens::new(public_key, secret).map_err(thrown)?;
+        let tokens = match lifetime {
+            Some(lifetime) => tokens.lifetime(duration(lifetime)).map_err(thrown)?,
+            None => tokens,
+        };
+        Ok(Self { tokens })
+    }
+
+    #[napi]
+    pub fn sign(&self, claims: String) -> Result<String> {
+        let token = self.tokens.sign(arguments(&claims), &SystemClock).map_err(thrown)?;
+        Ok(token.expose().to_owned())
+    }
+}

@@ -1,0 +1,156 @@
+//! Any handle: calls operations by their names on whatever it stands for.
+
+use napi_derive::napi;
+use orgconnect::{Error, Handle, Organization};
+use serde_json::Value;
+
+use crate::{
+    batch::{NativeBatch, verdicts},
+    channel::{Channel, Done},
+    convert::{call_options, method, object},
+    error::{Result, thrown},
+};
+
+#[napi(js_name = "Handle")]
+pub struct NativeHandle {
+    handle: Handle,
+    /// What impersonates, for the handle of an organization.
+    organization: Option<Organization>,
+}
+
+#[napi]
+impl NativeHandle {
+    /// Sends an operation. `full` asks for everything that is told of the reply.
+    #[napi]
+    pub fn send(
+        &self,
+        channel: &Channel,
+        id: i32,
+        operation: String,
+        arguments: Option<String>,
+        full: bool,
+        may_be_cancelled: bool,
+    ) -> Result<()> {
+        let handle = self.handle.clone();
+        channel.run(id, may_be_cancelled, async move {
+            let arguments = arguments.as_deref().unwrap_or_default().as_bytes();
+            let reply = handle.send_json(&operation, arguments).await?;
+            Ok(if full { Done::Reply(reply) } else { Done::Body(reply) })
+        })
+    }
+
+    /// Follows a link to a next page.
+    #[napi]
+    pub fn follow(
+        &self,
+        channel: &Channel,
+        id: i32,
+        operation: String,
+        link: String,
+        may_be_cancelled: bool,
+    ) -> Result<()> {
+        let handle = self.handle.clone();
+        channel.run(
+            id,
+            may_be_cancelled,
+            async move { handle.follow(&operation, &link).await.map(Done::Reply) },
+        )
+    }
+
+    /// Calls a path. `query` is names and values in turn.
+    #[napi]
+    #[allow(clippy::too_many_arguments, reason = "JavaScript hands them over one by one, which costs least")]
+    pub fn request(
+        &self,
+        channel: &Channel,
+        id: i32,
+        verb: String,
+        path: String,
+        query: Vec<String>,
+        body: Option<String>,
+        may_be_cancelled: bool,
+    ) -> Result<()> {
+        let handle = self.handle.clone();
+        channel.run(id, may_be_cancelled, async move {
+            let query: Vec<(String, String)> =
+                query.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+            let body: Option<Value> = match body.as_deref().map(serde_json::from_str) {
+                None => None,
+                Some(Ok(body)) => Some(body),
+                Some(Err(_)) => return Err(Error::invalid("body", "is not JSON")),
+            };
+            handle.request(method(&verb)?, &path, &query, body.as_ref()).await.map(Done::Reply)
+        })
+    }
+
+    /// Sends a batch; what comes is the verdicts as JSON.
+    #[napi]
+    pub fn send_batch(
+        &self,
+        channel: &Channel,
+        id: i32,
+        batch: &NativeBatch,
+        may_be_cancelled: bool,
+    ) -> Result<()> {
+        let (handle, batch) = (self.handle.clone(), batch.batch.clone());
+        channel.run(id, may_be_cancelled, async move {
+            handle.send_batch(&batch).await.map(|found| Done::Text(verdicts(found)))
+        })
+    }
+
+    /// The same handle with other options for its calls.
+    #[napi]
+    pub fn with_options(
+        &self,
+        timeout: Option<f64>,
+        attempts: Option<f64>,
+        extra: Option<String>,
+    ) -> NativeHandle {
+        let options = call_options(timeout, attempts, extra);
+        let organization = self.organization.as_ref().map(|own| own.with_options(options.clone()));
+        Self { handle: self.handle.with_options(options), organization }
+    }
+
+    /// Acts as a member.
+    #[napi]
+    pub fn impersonate(&self, sub: String) -> Result<NativeHandle> {
+        let account = self.of_organization().and_then(|organization| organization.impersonate(sub));
+        account.map(|account| Self::of(Handle::from(&account))).map_err(thrown)
+    }
+
+    /// Acts as the member with this e-mail address.
+    #[napi]
+    pub fn impersonate_email(
+        &self,
+        channel: &Channel,
+        id: i32,
+        email: String,
+        may_be_cancelled: bool,
+    ) -> Result<()> {
+        let organization = self.of_organization().cloned();
+        channel.run(id, may_be_cancelled, async move {
+            let account = organization?.impersonate_email(&email).await?;
+            Ok(Done::Handle(Box::new(Self::of(Handle::from(&account)))))
+        })
+    }
+}
+
+impl NativeHandle {
+    pub(crate) fn of(handle: Handle) -> Self {
+        Self { handle, organization: None }
+    }
+
+    pub(crate) fn of_an_organization(organization: Organization) -> Self {
+        Self { handle: Handle::from(&organization), organization: Some(organization) }
+    }
+
+    fn of_organization(&self) -> orgconnect::Result<&Organization> {
+        let why = "only an organization acts as a member";
+        self.organization.as_ref().ok_or_else(|| Error::invalid("handle", why))
+    }
+}
+
+/// Arguments that TypeScript has written as JSON.
+pub(crate) fn arguments(text: &str) -> serde_json::Map<String, Value> {
+    object(Some(text))
+}

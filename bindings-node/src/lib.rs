@@ -1,0 +1,26 @@
+//! The native part of the npm package `orgconnect`: converts, calls the core, converts back. TypeScript (`ts/`) makes of it
+//! what users see.
+//!
+//! - `runtime` is the one thread that all I/O happens on.
+//! - `channel` carries finished calls back to a JavaScript thread, many at a time, and questions to stores written in
+//!   JavaScript.
+//! - Everything else wraps a type of the core.
+#![deny(unsafe_code)]
+// What napi exports is handed over by value, and is reached from JavaScript alone.
+#![allow(clippy::needless_pass_by_value, missing_docs, unreachable_pub)]
+
+mod authorization;
+mod batch;
+mod channel;
+mod client;
+mod clock;
+mod connection;
+mod convert;
+mod embed;
+mod error;
+mod handle;
+mod host_store;
+mod runtime;
+mod settings;
+mod store;
+mod webhook;

@@ -1,0 +1,165 @@
+//! The core's stores, by their factories.
+
+use std::sync::Arc;
+
+use napi_derive::napi;
+use orgconnect::{
+    Error, FileStore, Keys, MemoryStore, PostgresStore, RedisStore, SealedStore, SqliteStore, TokenStore,
+    store::{StoreError, conformance},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    channel::{Channel, Done},
+    convert::duration,
+    error::{Result, thrown},
+    host_store::HostStore,
+};
+
+#[napi(js_name = "Store")]
+pub struct NativeStore {
+    store: Arc<dyn TokenStore>,
+    more: More,
+}
+
+/// What a store can do beside keeping records.
+#[derive(Clone)]
+enum More {
+    Nothing,
+    Sealed(Arc<SealedStore>),
+    Postgres(PostgresStore),
+    Redis(RedisStore),
+}
+
+#[napi]
+impl NativeStore {
+    #[napi(factory)]
+    pub fn memory() -> Self {
+        Self::of(MemoryStore::new())
+    }
+
+    #[napi(factory)]
+    pub fn file(directory: String) -> Result<Self> {
+        FileStore::open(directory).map(Self::of).map_err(refused)
+    }
+
+    #[napi(factory)]
+    pub fn sqlite(path: String) -> Result<Self> {
+        SqliteStore::open(path).map(Self::of).map_err(refused)
+    }
+
+    #[napi(factory)]
+    pub fn postgres(url: String) -> Result<Self> {
+        let store = PostgresStore::open(&url).map_err(refused)?;
+        Ok(Self { store: Arc::new(store.clone()), more: More::Postgres(store) })
+    }
+
+    #[napi(factory)]
+    pub fn redis(url: String) -> Result<Self> {
+        let store = RedisStore::open(&url).map_err(refused)?;
+        Ok(Self { store: Arc::new(store.clone()), more: More::Redis(store) })
+    }
+
+    /// Reaches the server now.
+    #[napi]
+    pub fn prepare(&self, channel: &Channel, id: i32) -> Result<()> {
+        let more = self.more.clone();
+        channel.run(id, true, async move {
+            match more {
+                More::Postgres(store) => store.prepare().await?,
+                More::Redis(store) => store.prepare().await?,
+                More::Nothing | More::Sealed(_) => {}
+            }
+            Ok(Done::Nothing)
+        })
+    }
+
+    /// A store that JavaScript keeps, asked by its number.
+    #[napi(factory)]
+    pub fn host(channel: &Channel, number: u32, identity: String, encrypted: bool, limit: f64) -> Self {
+        Self::of(HostStore::new(channel.shared(), number, identity, encrypted, duration(limit)))
+    }
+
+    /// Encrypts what the other store keeps. `keys` are base64, the current one first.
+    #[napi(factory)]
+    pub fn sealed(inner: &NativeStore, keys: Vec<String>, allow_clear_text_reads: bool) -> Result<Self> {
+        let store = SealedStore::shared(inner.shared(), read_keys(keys).map_err(refused)?);
+        let store = if allow_clear_text_reads { store.allow_clear_text_reads() } else { store };
+        let sealed = Arc::new(store);
+        Ok(Self { store: sealed.clone(), more: More::Sealed(sealed) })
+    }
+
+    /// Replaces the keys of a sealed store while it runs.
+    #[napi]
+    pub fn replace_keys(&self, keys: Vec<String>) -> Result<()> {
+        let keys = read_keys(keys).map_err(refused)?;
+        if let More::Sealed(store) = &self.more {
+            store.replace_keys(keys);
+        }
+        Ok(())
+    }
+
+    /// Seals every record of a namespace with the current key; what comes is what was done, as JSON.
+    #[napi]
+    pub fn rewrap_all(&self, channel: &Channel, id: i32, namespace: String) -> Result<()> {
+        let more = self.more.clone();
+        channel.run(id, true, async move {
+            let More::Sealed(sealed) = more else { return Err(Error::config("store", "is not sealed")) };
+            let done = sealed.rewrap_all(&namespace).await?;
+            let failed = done.failed.iter().map(|(connection, error)| {
+                json!({ "connection": connection.as_str(), "message": error.to_string() })
+            });
+            let failed: Value = failed.collect();
+            Ok(Done::Text(
+                json!({ "moved": done.moved, "unchanged": done.unchanged, "failed": failed }).to_string(),
+            ))
+        })
+    }
+
+    /// Checks that the store keeps its contract; what comes is the promise that was broken, if one was.
+    #[napi]
+    pub fn check(&self, channel: &Channel, id: i32) -> Result<()> {
+        let store = self.shared();
+        channel.run(id, true, async move {
+            Ok(conformance::check(&*store).await.map_or_else(Done::Text, |()| Done::Nothing))
+        })
+    }
+
+    /// A new key for a sealed store.
+    #[napi]
+    pub fn generate_key() -> String {
+        Keys::generate().expose().to_owned()
+    }
+
+    #[napi]
+    pub fn identity(&self) -> String {
+        self.store.identity()
+    }
+}
+
+impl NativeStore {
+    fn of(store: impl TokenStore) -> Self {
+        Self { store: Arc::new(store), more: More::Nothing }
+    }
+
+    pub(crate) fn shared(&self) -> Arc<dyn TokenStore> {
+        Arc::clone(&self.store)
+    }
+}
+
+fn read_keys(keys: Vec<String>) -> std::result::Result<Keys, StoreError> {
+    let mut older = None;
+    for text in keys.iter().rev() {
+        let key = Keys::from_base64(text)?;
+        older = Some(match older {
+            Some(older) => key.with_older(older),
+            None => key,
+        });
+    }
+    older.map_or_else(|| Keys::from_base64(""), Ok)
+}
+
+fn refused(error: StoreError) -> napi::Error<crate::error::Recorded> {
+    thrown(Error::from(error))
+}

@@ -1,0 +1,68 @@
+/** The handles: an organization, an account, a service account, and the client with an Admin API key. */
+
+import { AccountAreas, ClientAreas, OrganizationAreas, ServiceAccountAreas } from './api/handles.js';
+import type { Batch, Verdict } from './batch.js';
+import { verdictsOf } from './batch.js';
+import { Caller, type CallOptions } from './call.js';
+import { now } from './channel.js';
+import { callerOf, text } from './handle.js';
+import type { Handle as NativeHandle } from './native.js';
+
+/**
+ * An organization: its members and resources, its scheduling requests, and anyone in it through
+ * {@link Organization.impersonate}.
+ *
+ * @example
+ * ```ts
+ * const organization = client.organization('opu_5700a00eb0ccd07000000000');
+ * const doc = await organization.impersonateEmail('doc@example.com');
+ * ```
+ */
+export class Organization extends OrganizationAreas {
+  /**
+   * Acts as the member with this `sub`. No I/O: whether there is such a member is Cronofy's to say at the first call.
+   *
+   * @throws {@link InvalidError}, naming `sub`, for a text that no `sub` can be.
+   */
+  impersonate(sub: string): Account {
+    const { native, life, options } = callerOf(this);
+    const member = now(() => native.impersonate(text('sub', sub)));
+    return new Account(new Caller(member, life).with(options));
+  }
+
+  /**
+   * Acts as the member with this e-mail address, which is looked up in the member list (all of its pages, kept for a
+   * minute).
+   *
+   * @throws {@link NotFoundError} if no member has the address, {@link InvalidError} if several have, both naming `email`.
+   */
+  async impersonateEmail(email: string, options?: CallOptions): Promise<Account> {
+    const caller = callerOf(this);
+    const member = await caller.act<NativeHandle>(
+      (native, mayBeCancelled) => (channel, id) => {
+        native.impersonateEmail(channel, id, text('email', email), mayBeCancelled);
+      },
+      options,
+    );
+    return new Account(new Caller(member, caller.life).with(caller.options));
+  }
+}
+
+/** An account: a member who is impersonated, or a connection of Individual Connect. */
+export class Account extends AccountAreas {
+  /**
+   * Sends a batch, and returns the verdict on each entry in the order in which they were added: its reply, which mostly has
+   * no content, or the error that the same call would have ended with by itself.
+   *
+   * @throws what keeps the batch as a whole from being carried out; the verdicts then don't exist.
+   */
+  async sendBatch(batch: Batch, options?: CallOptions): Promise<Verdict[]> {
+    return verdictsOf(callerOf(this), batch, options);
+  }
+}
+
+/** A service account: a connection of Enterprise Connect. */
+export class ServiceAccount extends ServiceAccountAreas {}
+
+/** The client with an Admin API key as its credential, for provisioning applications. */
+export class AdminClient extends ClientAreas {}
