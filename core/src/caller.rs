@@ -24,7 +24,7 @@ use crate::{
         retry::{self, Outcome},
     },
     operation::{Authority, Operation, Paging, Repeat},
-    random, shape,
+    process, random, shape,
     token_source::{SourcedToken, SourcedTokens},
     wire::Wire,
 };
@@ -267,6 +267,7 @@ impl Caller {
         paging: Option<&Paging>,
         with_header: bool,
     ) -> Result<Reply> {
+        process::notice()?;
         let wire = &*self.wire;
         let deadline = Instant::now() + self.options.timeout.unwrap_or(wire.timeout).min(LONGEST_TIMEOUT);
         let attempts = self.options.attempts.unwrap_or(wire.retry.attempts).max(1);
@@ -279,7 +280,7 @@ impl Caller {
                 Some(Bearer { authorization, replaceable }) => (Some(authorization), replaceable),
                 None => (None, None),
             };
-            wire.gate.pass(deadline).await.map_err(|wait| {
+            wire.gate().pass(deadline).await.map_err(|wait| {
                 let why = "held back, since Cronofy has answered 429; wait, and spread calls out";
                 Error::new(ErrorKind::RateLimited, format!("{what}: {why}")).with_retry_after(Some(wait))
             })?;
@@ -290,6 +291,7 @@ impl Caller {
             span.record("attempts", attempt);
             let (error, outcome) = match answer {
                 Ok(reply) => {
+                    wire.compare_clocks(&reply.headers);
                     span.record("status", reply.status.as_u16());
                     if let Some(id) = response::request_id(&reply.headers) {
                         span.record("request_id", id);
@@ -312,7 +314,7 @@ impl Caller {
                     }
                     let error = response::failure(what, reply.status, &reply.headers, &reply.body);
                     if let (ErrorKind::RateLimited, Some(pause)) = (error.kind(), error.retry_after()) {
-                        wire.gate.close(pause);
+                        wire.gate().close(pause);
                     }
                     (error, Outcome::Status(reply.status))
                 }

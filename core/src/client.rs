@@ -26,6 +26,7 @@ use crate::{
     caller::{Caller, Credential, find_operation},
     connection::{self, ConnectionSummary},
     http::request,
+    process::{self, PerProcess},
     refresher::Refresher,
     store::{ConnectionKey, Deadline, MemoryStore, StoreError, StoredRecord, TokenStore},
     webhook::Verifier,
@@ -57,7 +58,7 @@ pub(crate) struct Inner {
     pub(crate) wire: Arc<Wire>,
     store: Deadline,
     store_identity: String,
-    connections: Mutex<HashMap<ConnectionId, Arc<Tokens>>>,
+    connections: PerProcess<Mutex<HashMap<ConnectionId, Arc<Tokens>>>>,
     /// When marks of used states were last cleared away.
     pub(crate) swept_at: Mutex<Option<Instant>>,
 }
@@ -128,7 +129,8 @@ impl Client {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store) if tokens still can't be saved; they are lost if the process ends now.
     pub async fn settle(&self) -> Result<()> {
-        let connections: Vec<Arc<Tokens>> = lock(&self.inner.connections).values().cloned().collect();
+        process::notice()?;
+        let connections: Vec<Arc<Tokens>> = lock(self.inner.connections()).values().cloned().collect();
         let mut outcome = Ok(());
         for tokens in connections {
             if let Err(error) = self.inner.settle(&tokens).await {
@@ -297,6 +299,7 @@ impl Client {
 
 /// Runs something to its end in a task of its own, whatever becomes of the caller.
 async fn finish<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    process::notice()?;
     tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| {
         let message = "the program's runtime ended before the tokens were stored; send the owner through authorize again";
         Err(Error::new(crate::ErrorKind::Store, message).with_source(error))
@@ -306,6 +309,10 @@ async fn finish<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send 
 impl Inner {
     pub(crate) fn now(&self) -> Timestamp {
         self.wire.now()
+    }
+
+    fn connections(&self) -> &Mutex<HashMap<ConnectionId, Arc<Tokens>>> {
+        self.connections.get(Mutex::default)
     }
 
     pub(crate) fn store(&self) -> &dyn TokenStore {
@@ -323,7 +330,8 @@ impl Inner {
 
     /// The shared state of a connection's tokens.
     pub(crate) fn tokens(&self, connection: &ConnectionId) -> Arc<Tokens> {
-        let mut connections = lock(&self.connections);
+        process::current();
+        let mut connections = lock(self.connections());
         if let Some(tokens) = connections.get(connection) {
             return Arc::clone(tokens);
         }
@@ -439,7 +447,7 @@ impl ClientBuilder {
             wire: Arc::clone(&wire),
             store: Deadline::new(store, self.store_timeout),
             store_identity,
-            connections: Mutex::default(),
+            connections: PerProcess::new(Mutex::default()),
             swept_at: Mutex::default(),
         });
         let caller = Caller::new(wire, Credential::Application(Arc::clone(&inner)));

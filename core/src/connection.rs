@@ -15,6 +15,7 @@ use crate::{
     },
     caller::{Caller, Credential},
     client::Inner,
+    process,
     store::{ListQuery, StoreErrorKind},
 };
 
@@ -98,6 +99,7 @@ impl Connection {
     ///
     /// For what this SDK doesn't do itself; every use is a place to look at in a review.
     pub async fn access_token(&self) -> Result<Secret> {
+        process::notice()?;
         let snapshot = self.inner.bearer(&self.tokens).await?;
         Ok(snapshot.record.access_token.clone())
     }

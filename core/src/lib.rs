@@ -49,6 +49,7 @@ pub mod operation;
 mod organization;
 #[cfg(feature = "api")]
 pub mod paging;
+mod process;
 mod public_client;
 mod random;
 mod refresher;

@@ -15,6 +15,7 @@ use crate::{
     auth::refresh::lock,
     caller::{Caller, find_operation},
     handle::handle,
+    process,
 };
 
 /// How long a member list answers for e-mail addresses before it is read again.
@@ -70,7 +71,8 @@ impl Organization {
             ));
         }
         let wanted = email.to_lowercase();
-        let cache = &self.caller.wire.members;
+        process::notice()?;
+        let cache = self.caller.wire.members();
         let mut oldest = FRESH;
         loop {
             let members = match cache.get(self.caller.grant(), oldest) {

@@ -13,7 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use crate::{Error, ErrorKind, Result, Secret, auth::refresh::lock, http::request, wire::Wire};
+use crate::{
+    Error, ErrorKind, Result, Secret, auth::refresh::lock, http::request, process::PerProcess, wire::Wire,
+};
 
 /// A token is replaced this long before it ends, or a tenth of its life if that is shorter.
 const LONGEST_MARGIN: Duration = Duration::from_secs(30);
@@ -102,7 +104,7 @@ pub(crate) struct SourcedToken {
 /// What a source has handed out, and the question that is under way.
 pub(crate) struct SourcedTokens {
     source: Arc<dyn AccessTokenSource>,
-    state: Mutex<State>,
+    state: PerProcess<Mutex<State>>,
 }
 
 #[derive(Default)]
@@ -113,7 +115,7 @@ struct State {
 
 impl SourcedTokens {
     pub(crate) fn new(source: Arc<dyn AccessTokenSource>) -> Self {
-        Self { source, state: Mutex::default() }
+        Self { source, state: PerProcess::new(Mutex::default()) }
     }
 
     /// A token that is good, and not the one that was rejected.
@@ -123,7 +125,7 @@ impl SourcedTokens {
         rejected: Option<&Arc<SourcedToken>>,
     ) -> Result<Arc<SourcedToken>> {
         let mut question = {
-            let mut state = lock(&self.state);
+            let mut state = lock(self.state.get(Mutex::default));
             if let Some(current) = &state.current
                 && current.is_good(wire.now())
                 && rejected.is_none_or(|rejected| !Arc::ptr_eq(current, rejected))
@@ -163,7 +165,7 @@ impl SourcedTokens {
                     Err(Error::new(ErrorKind::Timeout, why))
                 }
             };
-            let mut state = lock(&tokens.state);
+            let mut state = lock(tokens.state.get(Mutex::default));
             match &answer {
                 Ok(token) => state.current = Some(Arc::clone(token)),
                 Err(error) => tracing::debug!(%error, "no access token"),

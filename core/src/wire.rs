@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     Error, Result,
-    clock::{Clock, SystemClock},
+    clock::{Clock, Skew, SystemClock},
     config::{DataCenter, Endpoints},
     http::{
         Transport, TransportOptions,
@@ -16,6 +16,7 @@ use crate::{
         retry::{RetryBudget, RetryPolicy},
     },
     organization::MemberCache,
+    process::PerProcess,
 };
 
 const SMALLEST_RESPONSE_LIMIT: usize = 64 << 10;
@@ -26,10 +27,12 @@ pub(crate) struct Wire {
     pub(crate) timeout: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) transport: Transport,
-    pub(crate) gate: Gate,
     pub(crate) budget: RetryBudget,
-    pub(crate) members: MemberCache,
+    rate_limit: Option<RateLimit>,
+    gate: PerProcess<Gate>,
+    members: PerProcess<MemberCache>,
     clock: Arc<dyn Clock>,
+    skew: Skew,
 }
 
 /// The settings that every client has.
@@ -69,8 +72,22 @@ impl Default for WireSettings {
 }
 
 impl Wire {
+    /// The time by which tokens expire: the clock's, put right by what servers say.
     pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.skew.correct(self.clock.now())
+    }
+
+    /// Learns from an answer how far the clock is from the server's.
+    pub(crate) fn compare_clocks(&self, headers: &http::HeaderMap) {
+        self.skew.learn(headers, self.clock.now());
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        self.gate.get(|| Gate::new(self.rate_limit))
+    }
+
+    pub(crate) fn members(&self) -> &MemberCache {
+        self.members.get(MemberCache::default)
     }
 }
 
@@ -105,7 +122,7 @@ impl WireSettings {
         if let Some(suffix) = &self.user_agent_suffix {
             user_agent = format!("{user_agent} {suffix}");
         }
-        let transport = Transport::new(&TransportOptions {
+        let transport = Transport::new(TransportOptions {
             connect_timeout: self.connect_timeout,
             max_response_bytes: self.max_response_bytes,
             user_agent: request::header("user_agent_suffix", &user_agent).map_err(|_| {
@@ -123,10 +140,12 @@ impl WireSettings {
             timeout: self.timeout,
             retry: self.retry,
             transport,
-            gate: Gate::new(self.rate_limit),
             budget: RetryBudget::new(),
-            members: MemberCache::default(),
+            gate: PerProcess::new(Gate::new(self.rate_limit)),
+            rate_limit: self.rate_limit,
+            members: PerProcess::new(MemberCache::default()),
             clock: self.clock,
+            skew: Skew::default(),
         })
     }
 }

@@ -395,6 +395,64 @@ async fn a_store_that_is_down_serves_valid_tokens_and_refreshes_nothing() {
 }
 
 #[tokio::test]
+async fn a_store_that_never_answers_is_given_up() {
+    let store = Failing::on(Arc::new(MemoryStore::new()));
+    let world = World::with_store(Arc::clone(&store) as _).await;
+    let (client, organization) = world.connected().await;
+    store.hangs.store(true, Ordering::SeqCst);
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+    world.advance(HOUR * 2);
+    // Nothing but the store is waited for from here on, so that time can be skipped.
+    tokio::time::pause();
+    let patient = orgconnect::CallOptions::new().timeout(HOUR);
+    let organization = organization.with_options(patient);
+    let error = organization.send("organization.list_members", Map::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Store, Some("store_unavailable")));
+    let connection = client.connection("clinic").unwrap();
+    for outcome in [connection.summary().await.map(drop), connection.revoke().await] {
+        let error = outcome.unwrap_err();
+        assert!(error.is_transient() && error.message().contains("has not answered"), "{error}");
+    }
+    assert_eq!(client.connections(None, 1).await.unwrap_err().kind(), ErrorKind::Store);
+    tokio::time::resume();
+    assert_eq!(world.refresh_requests(), 0, "no refresh without the lease");
+    store.hangs.store(false, Ordering::SeqCst);
+    organization.send("organization.list_members", Map::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn machines_whose_clocks_differ_agree_on_when_a_token_ends() {
+    let world = World::open().await;
+    let (_client, _) = world.connected().await;
+    let wrong = |minutes: i64| {
+        let now = orgconnect_sandbox::Timestamp::now();
+        let by = orgconnect_sandbox::SignedDuration::from_mins(minutes);
+        Arc::new(orgconnect::ManualClock::starting_at(now + by))
+    };
+    let clocks = [wrong(10), wrong(-10)];
+    let machines = clocks.each_ref().map(|clock| {
+        let builder = world.builder().shared_store(OtherProcess::on(&world.store));
+        let client = builder.clock(Arc::clone(clock) as _).build().unwrap();
+        client.organization("clinic").unwrap()
+    });
+    for minutes in [1, 45, 5] {
+        let by = Duration::from_mins(minutes);
+        world.advance(by);
+        clocks.iter().for_each(|clock| clock.advance(by));
+        for machine in &machines {
+            machine.send("organization.list_members", Map::new()).await.unwrap();
+        }
+    }
+    assert_eq!((world.control().counters().unauthorized, world.refresh_requests()), (0, 0));
+    world.advance(Duration::from_mins(10));
+    clocks.iter().for_each(|clock| clock.advance(Duration::from_mins(10)));
+    for machine in &machines {
+        machine.send("organization.list_members", Map::new()).await.unwrap();
+    }
+    assert_eq!((world.control().counters().unauthorized, world.refresh_requests()), (0, 1));
+}
+
+#[tokio::test]
 async fn odd_lifetimes_never_become_a_storm_of_refreshes() {
     for expires_in in
         [json!(0), json!(-1), json!("0"), json!("soon"), json!(null), json!(1e18), json!("3600")]

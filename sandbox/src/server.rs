@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -111,7 +111,7 @@ async fn connection(stream: TcpStream, state: State, router: Router) {
 }
 
 async fn answer(state: State, router: Router, request: hyper::Request<Incoming>) -> Played {
-    let request_id = unguessable();
+    let (request_id, clock) = (unguessable(), state.clock.clone());
     let (mut parts, incoming) = request.into_parts();
     let mut played = match state.guard.admit(&parts) {
         Err(refusal) => Played { response: *refusal, cut_after: None },
@@ -129,6 +129,12 @@ async fn answer(state: State, router: Router, request: hyper::Request<Incoming>)
             }
         },
     };
+    // By our own clock, which clients compare with theirs.
+    let since_epoch = Duration::from_secs(u64::try_from(clock.now().as_second()).unwrap_or(0));
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + since_epoch);
+    if let Ok(date) = HeaderValue::try_from(date) {
+        played.response.headers_mut().entry(header::DATE).or_insert(date);
+    }
     if let Ok(id) = HeaderValue::try_from(request_id) {
         played.response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     }

@@ -260,3 +260,11 @@ async fn an_application_calendar_is_made_once_and_its_token_reaches_it() {
     let reply = clinic.post(&format!("/v1/calendars/{calendar}/events"), &token, &invitation).await;
     assert_eq!(reply.error_keys("attendees.invite"), ["errors.invalid"]);
 }
+
+#[tokio::test]
+async fn the_date_of_an_answer_is_by_the_sandboxes_clock() {
+    let clinic = Clinic::open().await;
+    clinic.control().freeze_clock(Some("2031-03-03T09:00:00Z".parse().unwrap()));
+    let reply = clinic.get("/v1/userinfo", "").await;
+    assert_eq!(reply.headers["date"], "Mon, 03 Mar 2031 09:00:00 GMT");
+}

@@ -18,7 +18,7 @@ use crate::{
         retry::{self, Outcome},
     },
     operation::Repeat,
-    random,
+    process, random,
     secret::Secret,
 };
 
@@ -122,6 +122,7 @@ impl Inner {
         repeat: Repeat,
         deadline: Instant,
     ) -> Result<crate::http::RawReply> {
+        process::notice()?;
         let url = Url::parse(&format!("{}{path}", self.wire.endpoints.api))
             .map_err(|_| Error::config("base_url", "does not make a URL"))?;
         let text = Zeroizing::new(serde_json::to_vec(form).map_err(|error| {
@@ -137,11 +138,14 @@ impl Inner {
                     format!("{path}: the time allowed was over before the request could be sent; try again"),
                 ));
             }
-            self.wire.gate.pass(deadline).await.map_err(|wait| {
+            self.wire.gate().pass(deadline).await.map_err(|wait| {
                 Error::new(ErrorKind::RateLimited, format!("{path}: held back after a 429; wait"))
                     .with_retry_after(Some(wait))
             })?;
             let answer = self.wire.transport.send(prepared.clone(), None, None, deadline).await;
+            if let Ok(reply) = &answer {
+                self.wire.compare_clocks(&reply.headers);
+            }
             let (outcome, retry_after) = match &answer {
                 Ok(reply) if reply.status.is_success() => {
                     self.wire.budget.reward();
@@ -157,7 +161,7 @@ impl Inner {
             if let (Outcome::Status(http::StatusCode::TOO_MANY_REQUESTS), Some(pause)) =
                 (outcome, retry_after)
             {
-                self.wire.gate.close(pause);
+                self.wire.gate().close(pause);
             }
             let pause = self.wire.retry.pause(attempt + 1, retry_after, random::fraction());
             let again = attempt < self.wire.retry.attempts

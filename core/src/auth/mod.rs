@@ -12,12 +12,21 @@ pub(crate) mod authorize;
 pub(crate) mod callback;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+mod flight;
 pub(crate) mod hand_off;
 pub(crate) mod refresh;
 pub(crate) mod token;
 
 #[cfg(test)]
 mod tests;
+
+/// What `flight` is built on; the models of `tests/models/` put loom's and shuttle's in its place.
+mod primitives {
+    pub(super) use std::sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    };
+}
 
 /// The scope of Organization Connect.
 pub(crate) const ORGANIZATION_SCOPE: &str = "organizational_unit_scheduler";

@@ -21,25 +21,27 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock, Weak,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
     endpoint::Revoked,
+    flight::{Board, Boarding, Pilot, Publish},
     token::{self, ConnectionState, Intent, SHORTEST_USE, TokenRecord, TokenVerdict},
 };
 use crate::{
     ConnectionId, Error, ErrorKind, Result,
     client::Inner,
     http::request,
+    process::{self, PerProcess},
     random,
     store::{ConnectionKey, Lease, StoreError, StoreErrorKind, StoredRecord},
 };
@@ -61,15 +63,16 @@ const NOTE_USE_EVERY: SignedDuration = SignedDuration::from_hours(6);
 /// The tokens of one connection, as this process knows them.
 pub(crate) struct Tokens {
     pub(crate) key: ConnectionKey,
-    current: RwLock<Option<Arc<Snapshot>>>,
-    flight: Mutex<Option<Flight>>,
+    state: PerProcess<TokensState>,
+    /// When a caller last wanted a token, in milliseconds of the wall clock.
+    used_at_ms: AtomicI64,
+}
+
+struct TokensState {
+    board: Arc<Board<Snapshot, Error>>,
     failures: Mutex<Failures>,
     /// When tokens that ought to be good still were replaced.
     replaced_early: Mutex<Vec<Instant>>,
-    /// When a caller last wanted a token, in milliseconds of the wall clock.
-    used_at_ms: AtomicI64,
-    /// Counts authorizations and revocations, so that a flight which began before one does not publish after it.
-    epoch: AtomicU64,
     unsaved: Mutex<Option<Unsaved>>,
     /// Held while `unsaved` is being saved: one at a time.
     saving: tokio::sync::Mutex<()>,
@@ -100,11 +103,6 @@ impl Before {
         }
     }
 }
-
-type Outcome = Option<Result<Arc<Snapshot>>>;
-
-#[derive(Clone)]
-struct Flight(watch::Receiver<Outcome>);
 
 #[derive(Default)]
 struct Failures {
@@ -155,13 +153,15 @@ pub(crate) enum Ahead {
 impl Tokens {
     /// The shared state of a connection: the same for every client of this process whose store has the same identity.
     pub(crate) fn shared(store: &str, key: &ConnectionKey) -> Arc<Self> {
-        // By process as well: what a forked child has of its parent's flights never lands.
-        type Registry = HashMap<(u32, String, ConnectionKey), Weak<Tokens>>;
-        static REGISTRY: LazyLock<Mutex<(Registry, usize)>> =
-            LazyLock::new(|| Mutex::new((HashMap::new(), 64)));
-        let mut guard = lock(&REGISTRY);
+        type Registry = HashMap<(String, ConnectionKey), Weak<Tokens>>;
+        type Shared = Mutex<(Registry, usize)>;
+        static REGISTRY: LazyLock<PerProcess<Shared>> = LazyLock::new(|| PerProcess::new(empty()));
+        fn empty() -> Shared {
+            Mutex::new((HashMap::new(), 64))
+        }
+        let mut guard = lock(REGISTRY.get(empty));
         let (registry, sweep_at) = &mut *guard;
-        let slot = (std::process::id(), store.to_owned(), key.clone());
+        let slot = (store.to_owned(), key.clone());
         if let Some(tokens) = registry.get(&slot).and_then(Weak::upgrade) {
             return tokens;
         }
@@ -169,43 +169,32 @@ impl Tokens {
             registry.retain(|_, tokens| tokens.strong_count() > 0);
             *sweep_at = (registry.len() * 2).max(64);
         }
-        let tokens = Arc::new(Self {
-            key: key.clone(),
-            current: RwLock::default(),
-            flight: Mutex::default(),
-            failures: Mutex::default(),
-            replaced_early: Mutex::default(),
-            used_at_ms: AtomicI64::new(i64::MIN),
-            epoch: AtomicU64::new(0),
-            unsaved: Mutex::default(),
-            saving: tokio::sync::Mutex::default(),
-        });
+        let state = PerProcess::new(TokensState::new());
+        let tokens = Arc::new(Self { key: key.clone(), state, used_at_ms: AtomicI64::new(i64::MIN) });
         registry.insert(slot, Arc::downgrade(&tokens));
         tokens
     }
 
-    pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn state(&self) -> &TokensState {
+        self.state.get(TokensState::new)
     }
 
-    /// Publishes what a flight has found, unless the connection was authorized or revoked since the flight began.
-    fn publish(&self, epoch: u64, snapshot: Option<Arc<Snapshot>>) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if self.epoch.load(Ordering::SeqCst) == epoch {
-            *current = snapshot;
-        }
+    fn board(&self) -> &Arc<Board<Snapshot, Error>> {
+        &self.state().board
+    }
+
+    pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
+        self.board().current()
     }
 
     /// Replaces what is known, whatever is under way.
     pub(crate) fn supersede(&self, snapshot: Option<Arc<Snapshot>>) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        self.epoch.fetch_add(1, Ordering::SeqCst);
-        *current = snapshot;
+        self.board().supersede(snapshot);
     }
 
     /// Whether the tokens are used by anyone beside the table that holds them.
     pub(crate) fn is_idle(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) == 1 && lock(&self.unsaved).is_none()
+        Arc::strong_count(self) == 1 && lock(&self.state().unsaved).is_none()
     }
 
     /// When it was last used, by what the record says and what this process knows.
@@ -218,19 +207,19 @@ impl Tokens {
     pub(crate) fn adopt(&self, record: TokenRecord, version: u64) -> Result<Arc<Snapshot>> {
         let snapshot = Arc::new(Snapshot::new(record, version, false)?);
         self.supersede(Some(Arc::clone(&snapshot)));
-        *lock(&self.failures) = Failures::default();
+        *lock(&self.state().failures) = Failures::default();
         Ok(snapshot)
     }
 
     /// Keeps a new authorization that could not be saved; see [`Inner::keep_trying_to_save`].
     pub(crate) fn keep_unsaved(&self, record: TokenRecord) {
-        *lock(&self.unsaved) = Some(Unsaved { record, expected: 0, before: None });
+        *lock(&self.state().unsaved) = Some(Unsaved { record, expected: 0, before: None });
     }
 
     /// Empties the slot, unless something newer was put there meanwhile.
     #[allow(clippy::unnecessary_wraps, reason = "it is the good end of saving, which can fail")]
     fn forget_unsaved(&self, saved: &Unsaved) -> Result<()> {
-        let mut slot = lock(&self.unsaved);
+        let mut slot = lock(&self.state().unsaved);
         if slot
             .as_ref()
             .is_some_and(|kept| kept.record.access_token.matches(saved.record.access_token.expose()))
@@ -242,13 +231,25 @@ impl Tokens {
 
     /// Whether one more early replacement is within bounds, and counts it.
     fn may_replace_early(&self) -> bool {
-        let mut replaced = lock(&self.replaced_early);
+        let mut replaced = lock(&self.state().replaced_early);
         replaced.retain(|at| at.elapsed() < Duration::from_mins(1));
         let may = replaced.len() < MOST_EARLY_REPLACEMENTS;
         if may {
             replaced.push(Instant::now());
         }
         may
+    }
+}
+
+impl TokensState {
+    fn new() -> Self {
+        Self {
+            board: Board::new(),
+            failures: Mutex::default(),
+            replaced_early: Mutex::default(),
+            unsaved: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -330,10 +331,10 @@ impl Inner {
             return self.join(tokens, &need).await.map(Some);
         }
         // No refresh, but a sibling may have replaced the token: then that one is good.
-        let epoch = tokens.epoch.load(Ordering::SeqCst);
+        let epoch = tokens.board().epoch();
         let found = self.look(tokens, &need).await?;
         if let Some(found) = &found {
-            tokens.publish(epoch, Some(Arc::clone(found)));
+            tokens.board().publish(epoch, Some(Arc::clone(found)));
         }
         Ok(found)
     }
@@ -393,88 +394,61 @@ impl Inner {
 
     /// Waits for a flight that is under way, and for tokens that are not saved yet.
     pub(crate) async fn settle(&self, tokens: &Tokens) -> Result<()> {
-        let flight = lock(&tokens.flight).clone();
-        if let Some(mut flight) = flight {
+        if let Some(flight) = tokens.board().flight() {
             // How it ended is the business of whoever needs a token next.
-            let _ = flight.0.wait_for(Option::is_some).await;
+            let _ = flight.wait().await;
         }
         self.save_unsaved(tokens).await
     }
 
     fn refresh_in_background(self: &Arc<Self>, tokens: &Arc<Tokens>) {
-        let held = lock(&tokens.failures).last.as_ref().is_some_and(|(_, until)| *until > Instant::now());
-        let mut flight = lock(&tokens.flight);
-        if flight.is_none() && !held {
-            *flight = Some(self.start(tokens, Need::NotDue));
+        let held = || {
+            let failures = lock(&tokens.state().failures);
+            failures
+                .last
+                .as_ref()
+                .filter(|(_, until)| *until > Instant::now())
+                .map(|(error, _)| error.clone())
+        };
+        if let Ok(Boarding::Started(_, pilot)) = tokens.board().board(held) {
+            self.start(tokens, Need::NotDue, pilot);
         }
     }
 
     async fn join(self: &Arc<Self>, tokens: &Arc<Tokens>, need: &Need) -> Result<Arc<Snapshot>> {
-        // A flight that was under way for another need may end without serving this one; and one whose runtime was shut
-        // down ends without a word. Both are followed by one of our own.
-        for _ in 0..3 {
-            if let Some(snapshot) = tokens.current()
-                && snapshot.satisfies(need, self.now())
-            {
-                return Ok(snapshot);
-            }
-            let mut started = false;
-            let mut flight = {
-                let mut flight = lock(&tokens.flight);
-                if let Some(flight) = &*flight {
-                    flight.clone()
-                } else {
-                    if let Some((error, until)) = &lock(&tokens.failures).last
-                        && let Some(left) =
-                            until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
-                    {
-                        return Err(error.clone().with_retry_after(Some(left)));
-                    }
-                    started = true;
-                    flight.insert(self.start(tokens, need.clone())).clone()
-                }
-            };
-            let outcome = flight.0.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-            match outcome {
-                // What a refresh for this very need has brought is all there is, even if it is the same token again.
-                Ok(Some(Ok(snapshot))) if started || snapshot.satisfies(need, self.now()) => {
-                    return Ok(snapshot);
-                }
-                Ok(Some(Err(error))) => return Err(error),
-                Ok(_) => {}
-                Err(_closed) => {
-                    let mut slot = lock(&tokens.flight);
-                    if slot.as_ref().is_some_and(|slot| slot.0.same_channel(&flight.0)) {
-                        *slot = None;
-                    }
-                }
-            }
-        }
-        Err(Error::new(ErrorKind::Timeout, "the tokens could not be refreshed in time; try again"))
+        process::notice()?;
+        let held = || {
+            let failures = lock(&tokens.state().failures);
+            let (error, until) = failures.last.as_ref()?;
+            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+            Some(error.clone().with_retry_after(Some(left)))
+        };
+        let is_good = |snapshot: &Snapshot| snapshot.satisfies(need, self.now());
+        let start = |pilot| self.start(tokens, need.clone(), pilot);
+        tokens.board().join(is_good, held, start).await.map_err(|error| {
+            error.unwrap_or_else(|| {
+                Error::new(ErrorKind::Timeout, "the tokens could not be refreshed in time; try again")
+            })
+        })
     }
 
-    /// Starts the task. Called with the flight's slot locked, so that there is never a second one.
-    fn start(self: &Arc<Self>, tokens: &Arc<Tokens>, need: Need) -> Flight {
-        let (sender, receiver) = watch::channel(None);
+    /// Lets a pilot fly, in a task of its own.
+    fn start(self: &Arc<Self>, tokens: &Arc<Tokens>, need: Need, pilot: Pilot<Snapshot, Error>) {
         let (inner, tokens) = (Arc::clone(self), Arc::clone(tokens));
         let span = tracing::debug_span!("orgconnect.refresh", connection = %tokens.key.connection);
-        let epoch = tokens.epoch.load(Ordering::SeqCst);
         tokio::spawn(
             async move {
                 let outcome = inner.fly(&tokens, &need).await;
                 note_failure(&tokens, &outcome);
-                // First what new callers look at, then the slot, then those who wait: nobody can join a finished flight.
-                match &outcome {
-                    Ok(snapshot) => tokens.publish(epoch, Some(Arc::clone(snapshot))),
-                    Err(error) if error.needs_reauthorization() => tokens.publish(epoch, None),
-                    Err(_) => {}
-                }
-                *lock(&tokens.flight) = None;
-                sender.send_replace(Some(outcome));
+                let publish = match &outcome {
+                    Ok(_) => Publish::Brought,
+                    Err(error) if error.needs_reauthorization() => Publish::Nothing,
+                    Err(_) => Publish::Unchanged,
+                };
+                pilot.land(outcome, &publish);
             }
             .instrument(span),
         );
-        Flight(receiver)
     }
 
     async fn fly(self: &Arc<Self>, tokens: &Arc<Tokens>, need: &Need) -> Result<Arc<Snapshot>> {
@@ -664,7 +638,7 @@ impl Inner {
         }
         tracing::error!("new tokens could not be saved; they are kept in memory and saved later");
         let snapshot = Snapshot::new(new.record.clone(), new.expected, true)?;
-        *lock(&tokens.unsaved) = Some(new);
+        *lock(&tokens.state().unsaved) = Some(new);
         self.keep_trying_to_save(tokens);
         Ok(Arc::new(snapshot))
     }
@@ -726,11 +700,11 @@ impl Inner {
 
     /// Saves a record that is only in memory, before anything else is done with the connection.
     pub(crate) async fn save_unsaved(&self, tokens: &Tokens) -> Result<()> {
-        if lock(&tokens.unsaved).is_none() {
+        if lock(&tokens.state().unsaved).is_none() {
             return Ok(());
         }
-        let _one_at_a_time = tokens.saving.lock().await;
-        let Some(mut unsaved) = lock(&tokens.unsaved).clone() else { return Ok(()) };
+        let _one_at_a_time = tokens.state().saving.lock().await;
+        let Some(mut unsaved) = lock(&tokens.state().unsaved).clone() else { return Ok(()) };
         for _ in 0..4 {
             match self.save(&tokens.key, &unsaved.record, unsaved.expected).await {
                 Ok(_) => return tokens.forget_unsaved(&unsaved),
@@ -751,7 +725,7 @@ impl Inner {
         let (inner, tokens) = (Arc::clone(self), Arc::clone(tokens));
         tokio::spawn(async move {
             let mut pause = Duration::from_millis(200);
-            while lock(&tokens.unsaved).is_some() {
+            while lock(&tokens.state().unsaved).is_some() {
                 tokio::time::sleep(pause.mul_f64(0.5 + random::fraction())).await;
                 pause = (pause * 2).min(LONGEST_HOLD);
                 match inner.save_unsaved(&tokens).await {
@@ -788,7 +762,7 @@ fn is_clear(error: &Error) -> bool {
 /// Counts failures that follow one another; from the second on (from the first, if it won't pass by itself) callers are
 /// held off for a while that doubles.
 fn note_failure(tokens: &Tokens, outcome: &Result<Arc<Snapshot>>) {
-    let mut failures = lock(&tokens.failures);
+    let mut failures = lock(&tokens.state().failures);
     match outcome {
         // A store that fails is asked again at once: no request was made.
         Err(error) if !error.needs_reauthorization() && error.kind() != ErrorKind::Store => {

@@ -21,13 +21,12 @@ use rustls::{
 use tokio::time::Instant;
 
 use self::request::Prepared;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, process::PerProcess};
 
 pub(crate) const IMPERSONATE: HeaderName = HeaderName::from_static("cronofy-impersonate");
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-/// How connections are made.
-#[derive(Debug, Clone)]
+/// How connections are made. Not to be printed: a proxy's address may hold its password.
 pub(crate) struct TransportOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) max_response_bytes: usize,
@@ -40,10 +39,9 @@ pub(crate) struct TransportOptions {
 }
 
 /// A pool of connections.
-#[derive(Debug)]
 pub(crate) struct Transport {
-    client: reqwest::Client,
-    max_response_bytes: usize,
+    client: PerProcess<Result<reqwest::Client>>,
+    options: TransportOptions,
 }
 
 /// An answer, read to its end.
@@ -61,6 +59,8 @@ pub(crate) enum Failure {
     Connect(reqwest::Error),
     /// The connection broke after the request may have left.
     Broken(reqwest::Error),
+    /// There is no client in this process to send it with.
+    Unusable(Error),
     /// The deadline passed. Nobody knows how far the request had come.
     Deadline,
     /// The answer is larger than is accepted.
@@ -71,7 +71,11 @@ pub(crate) enum Failure {
 }
 
 impl Transport {
-    pub(crate) fn new(options: &TransportOptions) -> Result<Self> {
+    pub(crate) fn new(options: TransportOptions) -> Result<Self> {
+        Ok(Self { client: PerProcess::new(Ok(Self::client(&options)?)), options })
+    }
+
+    fn client(options: &TransportOptions) -> Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls(&options.extra_ca_certificates)?)
             .redirect(reqwest::redirect::Policy::none())
@@ -88,11 +92,10 @@ impl Transport {
         } else if options.loopback {
             builder = builder.no_proxy();
         }
-        let client = builder.build().map_err(|error| {
+        builder.build().map_err(|error| {
             Error::new(ErrorKind::Config, "the HTTP client can't be set up; check proxy and CA certificates")
                 .with_source(error.without_url())
-        })?;
-        Ok(Self { client, max_response_bytes: options.max_response_bytes })
+        })
     }
 
     pub(crate) async fn send(
@@ -123,12 +126,15 @@ impl Transport {
     }
 
     async fn exchange(&self, request: reqwest::Request) -> Result<RawReply, Failure> {
-        let mut response = self.client.execute(request).await.map_err(|error| {
+        // The connections of the process that this one was forked from are not ours to speak on.
+        let client = self.client.get(|| Self::client(&self.options));
+        let client = client.as_ref().map_err(|error| Failure::Unusable(error.clone()))?;
+        let mut response = client.execute(request).await.map_err(|error| {
             let error = error.without_url();
             if error.is_connect() { Failure::Connect(error) } else { Failure::Broken(error) }
         })?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let limit = self.max_response_bytes;
+        let limit = self.options.max_response_bytes;
         if response.content_length().is_some_and(|length| length > limit as u64) {
             return Err(Failure::TooLarge { limit });
         }
@@ -159,7 +165,7 @@ impl Transport {
 
 impl Failure {
     pub(crate) fn may_have_reached_server(&self) -> bool {
-        !matches!(self, Self::Connect(_))
+        !matches!(self, Self::Connect(_) | Self::Unusable(_))
     }
 
     pub(crate) fn into_error(self, what: &str) -> Error {
@@ -174,6 +180,7 @@ impl Failure {
                 let why = "the connection broke before the answer was complete; try again";
                 Error::new(ErrorKind::Network, format!("{what}: {why}")).with_source(source)
             }
+            Self::Unusable(error) => error,
             Self::Deadline => Error::new(
                 ErrorKind::Timeout,
                 format!("{what}: no answer within the time allowed; try again, or allow more time"),

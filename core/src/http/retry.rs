@@ -42,7 +42,7 @@ pub(crate) enum Outcome {
 impl From<&Failure> for Outcome {
     fn from(failure: &Failure) -> Self {
         match failure {
-            Failure::TooLarge { .. } => Self::Unacceptable,
+            Failure::TooLarge { .. } | Failure::Unusable(_) => Self::Unacceptable,
             other => Self::Failed { reached_server: other.may_have_reached_server() },
         }
     }

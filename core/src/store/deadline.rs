@@ -9,6 +9,7 @@ use super::{
     Claim, ClaimQuery, ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind,
     StoredRecord, TokenStore,
 };
+use crate::process;
 
 /// A store whose calls end after a while, come what may. What a call that was given up does later is held off by the
 /// version it expects, or ends with the lease it took.
@@ -24,6 +25,9 @@ impl Deadline {
     }
 
     async fn within<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        process::notice().map_err(|error| {
+            StoreError::new(StoreErrorKind::Refused, error.message().to_owned()).with_source(error)
+        })?;
         tokio::time::timeout(self.limit, call).await.unwrap_or_else(|_| {
             let seconds = self.limit.as_secs_f64();
             Err(StoreError::new(

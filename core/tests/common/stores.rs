@@ -38,11 +38,20 @@ pub(crate) struct Failing {
     inner: Arc<dyn TokenStore>,
     pub(crate) full: AtomicBool,
     pub(crate) down: AtomicBool,
+    /// Nothing is answered any more, as by a database behind a broken network.
+    pub(crate) hangs: AtomicBool,
 }
 
 impl Failing {
     pub(crate) fn on(inner: Arc<dyn TokenStore>) -> Arc<Self> {
-        Arc::new(Self { inner, full: AtomicBool::new(false), down: AtomicBool::new(false) })
+        let [full, down, hangs] = [(); 3].map(|()| AtomicBool::new(false));
+        Arc::new(Self { inner, full, down, hangs })
+    }
+
+    async fn answers(&self) {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
     }
 
     fn name(&self) -> String {
@@ -66,13 +75,14 @@ impl Failing {
 }
 
 macro_rules! forward {
-    ($type:ty, $identity:path, $read:ident, $write:ident) => {
+    ($type:ty, $identity:path, $answers:ident, $read:ident, $write:ident) => {
         #[async_trait]
         impl TokenStore for $type {
             fn identity(&self) -> String {
                 $identity(self)
             }
             async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredRecord>, StoreError> {
+                self.$answers().await;
                 self.$read()?;
                 self.inner.load(key).await
             }
@@ -82,22 +92,27 @@ macro_rules! forward {
                 record: &Record,
                 expected: u64,
             ) -> Result<u64, StoreError> {
+                self.$answers().await;
                 self.$write()?;
                 self.inner.save(key, record, expected).await
             }
             async fn delete(&self, key: &ConnectionKey, expected: u64) -> Result<(), StoreError> {
+                self.$answers().await;
                 self.$write()?;
                 self.inner.delete(key, expected).await
             }
             async fn acquire(&self, key: &ConnectionKey, ttl: Duration) -> Result<Option<Lease>, StoreError> {
+                self.$answers().await;
                 self.$read()?;
                 self.inner.acquire(key, ttl).await
             }
             async fn release(&self, key: &ConnectionKey, lease: Lease) -> Result<(), StoreError> {
+                self.$answers().await;
                 self.$read()?;
                 self.inner.release(key, lease).await
             }
             async fn list(&self, query: &ListQuery) -> Result<Vec<ListedRecord>, StoreError> {
+                self.$answers().await;
                 self.$read()?;
                 self.inner.list(query).await
             }
@@ -123,11 +138,13 @@ impl OtherProcess {
         format!("other:{}", self.number)
     }
 
+    async fn at_once(&self) {}
+
     #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other store's can fail")]
     fn fine(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }
 
-forward!(OtherProcess, OtherProcess::name, fine, fine);
-forward!(Failing, Failing::name, reachable, writable);
+forward!(OtherProcess, OtherProcess::name, at_once, fine, fine);
+forward!(Failing, Failing::name, answers, reachable, writable);

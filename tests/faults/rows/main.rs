@@ -12,6 +12,7 @@
 mod herd;
 mod lost;
 mod page;
+mod process;
 mod sheet;
 mod stores;
 mod world;
@@ -23,7 +24,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use self::sheet::{Row, Sheet};
 
 fn rows() -> Vec<Row> {
-    [herd::rows(), lost::rows()].into_iter().flatten().collect()
+    [herd::rows(), lost::rows(), process::rows()].into_iter().flatten().collect()
 }
 
 /// The rows that `ORGCONNECT_FAULTS_ROWS` names, or all.
@@ -78,5 +79,5 @@ fn play(row: Row, full: bool) -> Result<(), Failed> {
     runtime.shutdown_background();
     let verdict = finished.and_then(|()| sheet.verdict());
     page::record(&row, &sheet, &verdict, began.elapsed());
-    verdict.map_err(Failed::from)
+    verdict.map_err(|why| Failed::from(format!("{why}\n{}", sheet.measured.join("\n"))))
 }

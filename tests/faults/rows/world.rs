@@ -13,6 +13,8 @@ pub const OWNER: &str = "owner@example.com";
 pub const HOUR: Duration = Duration::from_hours(1);
 pub const LIST: &str = "organization.list_members";
 
+pub const MODES: [RefreshMode; 3] = [RefreshMode::Static, RefreshMode::Grace, RefreshMode::Strict];
+
 pub struct World {
     pub sandbox: Sandbox,
     pub application: Application,
@@ -89,6 +91,11 @@ impl World {
         let proxy = Proxy::to(self.sandbox.address()).await.unwrap();
         self.control().allow_host_port(proxy.address().port());
         proxy
+    }
+
+    /// The worker in Rust on a store, ready to be started.
+    pub fn worker(&self, store: &StoreAt, connection: &str) -> WorkerBuilder {
+        self.worker_of([env!("CARGO_BIN_EXE_orgconnect-fault-worker")], store, connection)
     }
 
     /// A worker of a program on a store, ready to be started.

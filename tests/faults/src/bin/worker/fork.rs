@@ -54,6 +54,7 @@ fn child(inherited: &tokio::runtime::Runtime, client: &Client, connection: &str)
     let Ok(own) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return 5 };
     match own.block_on(call(client, connection)) {
         Ok(()) => 0,
+        Err(error) if error.code() == Some("store_refused") && error.message().contains("forked") => 7,
         Err(_) => 6,
     }
 }
@@ -86,6 +87,7 @@ fn one(work: impl FnOnce() -> i32) -> Outcome<String> {
             }
             Ok(match libc::WEXITSTATUS(status) {
                 0 if libc::WIFEXITED(status) => "fine".to_owned(),
+                7 if libc::WIFEXITED(status) => "refused".to_owned(),
                 code if libc::WIFEXITED(status) => format!("step {code}"),
                 _ => "crashed".to_owned(),
             })
