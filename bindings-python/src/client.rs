@@ -16,7 +16,7 @@ use crate::{
     error::{Raise, refused},
     handle::{Base, Handle},
     pending::PendingAuthorization,
-    process::Renewed,
+    process::{Renewed, between_forks},
     store::{Source, Store},
     webhook::Verifier,
     work::Work,
@@ -29,27 +29,25 @@ pub(crate) struct Client(pub(crate) Arc<Live>);
 /// A client that is made again in a forked child, with a pool of connections of its own.
 pub(crate) struct Live {
     builder: ClientBuilder,
-    store: Option<Arc<Source>>,
+    store: Arc<Source>,
     client: Renewed<orgconnect::Client>,
 }
 
 impl Live {
     fn new(builder: ClientBuilder, store: Option<Arc<Source>>) -> orgconnect::Result<Self> {
-        let client = Renewed::new(build(&builder, store.as_deref())?);
+        // What is in memory is the same in a forked child, so the store is made here and not with each client.
+        let store = store.map_or_else(Source::memory, Ok)?;
+        let client = Renewed::new(build(&builder, &store)?);
         Ok(Self { builder, store, client })
     }
 
     pub(crate) fn client(&self) -> orgconnect::Result<orgconnect::Client> {
-        self.client.get(|| build(&self.builder, self.store.as_deref()))
+        self.client.get(|| build(&self.builder, &self.store))
     }
 }
 
-fn build(builder: &ClientBuilder, store: Option<&Source>) -> orgconnect::Result<orgconnect::Client> {
-    let mut builder = builder.clone();
-    if let Some(store) = store {
-        builder = builder.shared_store(store.get()?);
-    }
-    builder.build()
+fn build(builder: &ClientBuilder, store: &Source) -> orgconnect::Result<orgconnect::Client> {
+    builder.clone().shared_store(store.get()?).build()
 }
 
 #[pymethods]
@@ -75,7 +73,7 @@ impl Client {
                 builder = set(builder, &name, &value)?;
             }
         }
-        let live = py.detach(|| Live::new(builder, store)).or_raise(py)?;
+        let live = py.detach(|| between_forks(|| Live::new(builder, store))).or_raise(py)?;
         Ok(Self(Arc::new(live)))
     }
 

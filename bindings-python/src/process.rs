@@ -5,22 +5,24 @@ use std::{
     cell::Cell,
     sync::{
         Mutex, PoisonError,
-        mpsc::{self, Sender},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender},
     },
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
-/// How long a fork waits for the worker to come to rest. It never waits for Python, so this is never used up.
+/// How long a fork waits for others to come to rest.
 const REST: Duration = Duration::from_millis(500);
 
 /// Runtimes live as long as their processes: one that belongs to the parent must not be dropped in a child, which has none
 /// of its threads.
 static RUNTIME: Mutex<Option<(u32, &'static Runtime)>> = Mutex::new(None);
-/// Ends the rest of the worker that [`before_fork`] began.
-static RESTING: Mutex<Option<Sender<()>>> = Mutex::new(None);
+/// Ends the rests that [`before_fork`] began.
+static RESTING: Mutex<Vec<Sender<()>>> = Mutex::new(Vec::new());
 
 thread_local! {
     static KNOWN: Cell<Option<(u32, &'static Runtime)>> = const { Cell::new(None) };
@@ -43,6 +45,7 @@ pub(crate) fn runtime() -> std::io::Result<&'static Runtime> {
         _ => {
             let built = Builder::new_multi_thread()
                 .worker_threads(1)
+                .max_blocking_threads(BLOCKING)
                 .thread_name("orgconnect")
                 .enable_all()
                 .build()?;
@@ -75,33 +78,106 @@ impl<T: Clone> Renewed<T> {
     }
 }
 
-/// Brings the worker to rest, so that no lock is held while the process is copied.
-#[pyfunction]
-pub(crate) fn before_fork() {
-    let slot = *RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some((owner, runtime)) = slot else { return };
-    if owner != std::process::id() {
-        return;
+/// How many threads may block at once for stores and name look-ups.
+const BLOCKING: usize = 16;
+
+/// Calls that are being carried out on their callers' threads at this moment.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+/// Whether a fork is being prepared, so that nothing begins.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Runs `work`, unless a fork is being prepared, which is then waited for. Called without the interpreter.
+pub(crate) fn between_forks<T>(work: impl FnOnce() -> T) -> T {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            INSIDE.fetch_sub(1, Ordering::SeqCst);
+        }
     }
-    let (rests, resting) = mpsc::channel();
-    let (end, ended) = mpsc::channel::<()>();
-    runtime.spawn(async move {
-        let _ = rests.send(());
-        // The other end is dropped as soon as the fork is done.
-        let _ = ended.recv_timeout(REST * 4);
-    });
-    let _ = resting.recv_timeout(REST);
-    *RESTING.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+    loop {
+        INSIDE.fetch_add(1, Ordering::SeqCst);
+        let leave = Leave;
+        if !CLOSED.load(Ordering::SeqCst) {
+            let done = work();
+            drop(leave);
+            return done;
+        }
+        drop(leave);
+        thread::sleep(Duration::from_micros(100));
+    }
 }
 
-/// Lets the worker go on.
+/// Something that is at rest until the other end is dropped, or a fork has failed.
+pub(crate) fn rest(rests: &Sender<()>, ended: &Receiver<()>) {
+    let _ = rests.send(());
+    let _ = ended.recv_timeout(REST * 4);
+}
+
+/// Brings everything to rest, so that no lock is held while the process is copied: neither by threads that carry out
+/// calls, nor by the worker, nor by those that block for it.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) {
+    // A store of the application's own may need the interpreter to come to its end.
+    let resting = py.detach(|| {
+        let until = Instant::now() + REST;
+        CLOSED.store(true, Ordering::SeqCst);
+        while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+            thread::sleep(Duration::from_micros(50));
+        }
+        let slot = *RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut resting = Vec::new();
+        if let Some((owner, runtime)) = slot
+            && owner == std::process::id()
+        {
+            resting.extend(all_rest(1, until, |rests, ended| {
+                runtime.spawn(async move { rest(&rests, &ended) });
+            }));
+            // As many as there may be: when all of them rest, nothing else is running.
+            resting.extend(all_rest(BLOCKING, until, |rests, ended| {
+                drop(runtime.spawn_blocking(move || rest(&rests, &ended)));
+            }));
+        }
+        #[cfg(feature = "sandbox")]
+        resting.extend(crate::sandbox::rest_all(until));
+        resting
+    });
+    *RESTING.lock().unwrap_or_else(PoisonError::into_inner) = resting;
+}
+
+/// Starts so many rests, and waits until all have begun. They end when what is returned is dropped.
+pub(crate) fn all_rest(
+    count: usize,
+    until: Instant,
+    mut start: impl FnMut(Sender<()>, Receiver<()>),
+) -> Vec<Sender<()>> {
+    let (rests, resting) = mpsc::channel();
+    let ends: Vec<_> = (0..count)
+        .map(|_| {
+            let (end, ended) = mpsc::channel();
+            start(rests.clone(), ended);
+            end
+        })
+        .collect();
+    for _ in 0..count {
+        if resting.recv_timeout(until.saturating_duration_since(Instant::now())).is_err() {
+            break;
+        }
+    }
+    ends
+}
+
+/// Lets everything go on.
 #[pyfunction]
 pub(crate) fn after_fork_in_parent() {
-    RESTING.lock().unwrap_or_else(PoisonError::into_inner).take();
+    RESTING.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    CLOSED.store(false, Ordering::SeqCst);
 }
 
-/// Forgets the parent's worker.
+/// Forgets the parent's threads.
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
-    std::mem::forget(RESTING.lock().unwrap_or_else(PoisonError::into_inner).take());
+    let resting = std::mem::take(&mut *RESTING.lock().unwrap_or_else(PoisonError::into_inner));
+    std::mem::forget(resting);
+    INSIDE.store(0, Ordering::SeqCst);
+    CLOSED.store(false, Ordering::SeqCst);
 }

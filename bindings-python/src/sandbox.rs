@@ -3,12 +3,33 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc::Sender},
+    thread,
+    time::Instant,
 };
 
 use pyo3::{exceptions::PyOSError, prelude::*};
 
+use orgconnect_sandbox::Control;
+
 use crate::{convert::instant, process};
+
+/// The sandboxes of this process.
+static RUNNING: Mutex<Vec<(String, Control)>> = Mutex::new(Vec::new());
+
+fn running() -> MutexGuard<'static, Vec<(String, Control)>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Brings every sandbox to rest: their databases share locks with those of stores.
+pub(crate) fn rest_all(until: Instant) -> Vec<Sender<()>> {
+    let mut controls = running().iter().map(|(_, control)| control.clone()).collect::<Vec<_>>().into_iter();
+    process::all_rest(controls.len(), until, |rests, ended| {
+        if let Some(control) = controls.next() {
+            thread::spawn(move || control.update_settings(|_| process::rest(&rests, &ended)));
+        }
+    })
+}
 
 /// A server that behaves like Cronofy, on loopback, with a thread of its own.
 #[pyclass(frozen, module = "orgconnect._native")]
@@ -45,6 +66,7 @@ impl Sandbox {
         let runtime = process::runtime()?;
         let started = py.detach(|| runtime.block_on(builder.start()));
         let sandbox = started.map_err(|error| PyOSError::new_err(error.to_string()))?;
+        running().push((sandbox.url().to_owned(), sandbox.control().clone()));
         Ok(Self {
             url: sandbox.url().to_owned(),
             owner: std::process::id(),
@@ -68,6 +90,7 @@ impl Sandbox {
 impl Sandbox {
     fn take(&self) -> Option<orgconnect_sandbox::Sandbox> {
         let sandbox = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        running().retain(|(url, _)| *url != self.url);
         if self.owner == std::process::id() {
             return sandbox;
         }

@@ -12,7 +12,7 @@ use crate::{
     convert::connection_id,
     error::{Raise, raised},
     host::HostAdapter,
-    process::Renewed,
+    process::{Renewed, between_forks},
     work::Work,
 };
 
@@ -31,6 +31,12 @@ impl Source {
     ) -> Result<Arc<Self>, StoreError> {
         let store = Renewed::new(open()?);
         Ok(Arc::new(Self { open: Box::new(open), store }))
+    }
+
+    /// A store in the memory of this process, of which a forked child has a copy.
+    pub(crate) fn memory() -> Result<Arc<Self>, StoreError> {
+        let store: Shared = Arc::new(orgconnect::MemoryStore::new());
+        Self::new(move || Ok(Arc::clone(&store)))
     }
 
     pub(crate) fn get(&self) -> Result<Shared, StoreError> {
@@ -82,7 +88,7 @@ fn opened<T>(
 where
     T: pyo3::PyClass<BaseType = Store>,
 {
-    let source = py.detach(|| Source::new(open)).or_raise(py)?;
+    let source = py.detach(|| between_forks(|| Source::new(open))).or_raise(py)?;
     Ok(PyClassInitializer::from(Store(source)).add_subclass(class))
 }
 
@@ -94,8 +100,8 @@ pub(crate) struct MemoryStore;
 impl MemoryStore {
     #[new]
     fn new(py: Python<'_>) -> PyResult<PyClassInitializer<Self>> {
-        let store: Shared = Arc::new(orgconnect::MemoryStore::new());
-        opened(py, Self, move || Ok(Arc::clone(&store)))
+        let source = Source::memory().or_raise(py)?;
+        Ok(PyClassInitializer::from(Store(source)).add_subclass(Self))
     }
 }
 
@@ -178,7 +184,7 @@ impl<T: Clone + Send> Prepared<T> {
         py: Python<'_>,
         open: impl Fn() -> Result<T, StoreError> + Send + Sync + 'static,
     ) -> PyResult<Self> {
-        let store = py.detach(&open).or_raise(py)?;
+        let store = py.detach(|| between_forks(&open)).or_raise(py)?;
         Ok(Self(Arc::new((Renewed::new(store), Box::new(open)))))
     }
 

@@ -64,7 +64,8 @@ fn drive(mut begun: Begun) -> PyResult<Deliver> {
     let mut context = Context::from_waker(&waker);
     let mut looked = Instant::now();
     loop {
-        if let Poll::Ready(deliver) = begun.as_mut().poll(&mut context) {
+        let polled = process::between_forks(|| begun.as_mut().poll(&mut context));
+        if let Poll::Ready(deliver) = polled {
             return Ok(deliver);
         }
         thread::park_timeout(LOOK);

@@ -144,6 +144,9 @@ fn settle(
     Ok(())
 }
 
+/// Folders that running the generated code leaves behind.
+const LEFT_BEHIND: &[&str] = &["__pycache__"];
+
 /// All files below a folder, which may not exist yet.
 fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
@@ -154,7 +157,12 @@ fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
         }
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            if path.is_dir() { open.push(path) } else { files.push(path) }
+            let is_left_behind = LEFT_BEHIND.iter().any(|name| path.ends_with(name));
+            match path.is_dir() {
+                true if is_left_behind => {}
+                true => open.push(path),
+                false => files.push(path),
+            }
         }
     }
     files.sort();

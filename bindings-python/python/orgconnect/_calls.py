@@ -85,7 +85,13 @@ def decoder(reply: Any) -> msgspec.json.Decoder[Any]:
 
 
 def _decode_other(kind: Any, value: Any) -> Any:
-    return kind.read(value) if kind is not Secret else Secret(value)
+    if kind is Secret:
+        return Secret(value)
+    try:
+        return kind.read(value)
+    except msgspec.ValidationError as error:
+        # Not passed through as it is: it names a place within the value, and is to name the value's own.
+        raise ValueError(str(error)) from error
 
 
 class Reply(Generic[T]):

@@ -138,6 +138,10 @@ def _from_iso(text: str) -> datetime:
         return value
 
 
+def _read_inner(kind: Any, value: Any) -> Any:
+    return kind.read(value)
+
+
 def union(name: str, *members: type[Any]) -> type[Any]:
     """A type that is one of several, for unions that msgspec can't tell apart: texts by their format, a date before a
     time, and objects by their required fields, the first that fits.
@@ -156,7 +160,7 @@ def union(name: str, *members: type[Any]) -> type[Any]:
                     fields = msgspec.structs.fields(model)
                     wanted = required[model] = frozenset(field.encode_name for field in fields if field.required)
                 if wanted <= value.keys():
-                    return msgspec.convert(value, model, dec_hook=lambda kind, value: kind.read(value))
+                    return msgspec.convert(value, model, dec_hook=_read_inner)
         raise ValueError(f"is no {name}")
 
     either: Any = abc.ABCMeta(name, (), {"read": staticmethod(read), "__module__": __name__, "__slots__": ()})

@@ -23,6 +23,7 @@ __all__ = [
     "PostgresStore",
     "Record",
     "RedisStore",
+    "Rewrapped",
     "SealedStore",
     "SqliteStore",
     "Store",
@@ -31,6 +32,8 @@ __all__ = [
     "TokenStore",
     "check",
     "check_async",
+    "rewrap_all",
+    "rewrap_all_async",
 ]
 
 
@@ -162,6 +165,35 @@ async def check_async(store: Store | TokenStore) -> None:
     broken = await outcome(native.check())
     if broken is not None:
         raise AssertionError(broken)
+
+
+class Rewrapped(NamedTuple):
+    """What moving the records of a sealed store to another key came to."""
+
+    moved: int
+    """Records that were moved to the current key."""
+    unchanged: int
+    """Records that had nothing to be done for: sealed with the current key already, or deleted meanwhile."""
+    failed: dict[str, StoreError]
+    """Records that were left as they are, and why. The old keys are still needed while there are any."""
+
+
+def rewrap_all(store: SealedStore, namespace: str) -> Rewrapped:
+    """Moves every record of a namespace (`uk/CLIENT_ID`) to the current key. Writes the token store.
+
+    May run while the records are in use: each is replaced by compare-and-swap, and one that another process writes to
+    meanwhile is read again. A record that can't be opened is left alone and reported; the rest is moved.
+
+    Raises `StoreError` if the store can't be reached. What has been moved stays moved: call it again.
+    """
+    return Rewrapped(**store.rewrap_all(namespace).wait())
+
+
+async def rewrap_all_async(store: SealedStore, namespace: str) -> Rewrapped:
+    """Like `rewrap_all`, to be awaited."""
+    from ._loop import outcome
+
+    return Rewrapped(**await outcome(store.rewrap_all(namespace)))
 
 
 def adapted(store: Store | TokenStore, loop: asyncio.AbstractEventLoop | None = None) -> Store:

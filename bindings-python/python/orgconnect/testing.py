@@ -109,7 +109,9 @@ class Sandbox:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - the caller names it
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
-            raise RuntimeError(f"{program} ended with status {self._process.wait()} before it was ready")
+            status = self._process.wait()
+            self.stop()
+            raise RuntimeError(f"{program} ended with status {status} before it was ready")
         url: str = json.loads(line)["url"]
         return url
 
@@ -200,6 +202,8 @@ class Sandbox:
         `delay_before_ms` and `delay_after_ms`; close the connection after `cut_after` bytes of the reply; `garble`
         the body.
         """
+        if "retry_after" in fault:
+            fault["retry_after"] = str(fault["retry_after"])
         self.control("POST", "/sandbox/faults", fault)
 
     def clear_faults(self) -> None:

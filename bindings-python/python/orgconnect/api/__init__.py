@@ -210,8 +210,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("_"):
-        raise AttributeError(name)
+    if name.startswith("_") or name == "shared":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import shared
 
     try:

@@ -147,7 +147,7 @@ class SchedulingConversationsApi(Area):
         See <https://docs.cronofy.com/developers/api-alpha/scheduling-conversations/list-slots/>.
 
         ```python
-        reply = account.scheduling_conversations.list_slots("slots_list_url")
+        reply = account.scheduling_conversations.list_slots("https://api.cronofy.com/v1/a_link_from_an_earlier_reply")
         ```
         """
         return self._caller.call(_SCHEDULING_CONVERSATIONS_LIST_SLOTS, {"slots_list_url": slots_list_url})
@@ -174,7 +174,8 @@ class SchedulingConversationsApi(Area):
         from orgconnect.api.scheduling_conversations import SlotChoice
 
         reply = account.scheduling_conversations.select_slots(
-            "slots_select_url", selected_slots=[SlotChoice(slot_id="slt_1529540802")]
+            "https://api.cronofy.com/v1/a_link_from_an_earlier_reply",
+            selected_slots=[SlotChoice(slot_id="slt_1529540802")],
         )
         ```
         """
@@ -320,7 +321,9 @@ class AsyncSchedulingConversationsApi(AsyncArea):
         See <https://docs.cronofy.com/developers/api-alpha/scheduling-conversations/list-slots/>.
 
         ```python
-        reply = await account.scheduling_conversations.list_slots("slots_list_url")
+        reply = await account.scheduling_conversations.list_slots(
+            "https://api.cronofy.com/v1/a_link_from_an_earlier_reply"
+        )
         ```
         """
         return await self._caller.call(_SCHEDULING_CONVERSATIONS_LIST_SLOTS, {"slots_list_url": slots_list_url})
@@ -347,7 +350,8 @@ class AsyncSchedulingConversationsApi(AsyncArea):
         from orgconnect.api.scheduling_conversations import SlotChoice
 
         reply = await account.scheduling_conversations.select_slots(
-            "slots_select_url", selected_slots=[SlotChoice(slot_id="slt_1529540802")]
+            "https://api.cronofy.com/v1/a_link_from_an_earlier_reply",
+            selected_slots=[SlotChoice(slot_id="slt_1529540802")],
         )
         ```
         """

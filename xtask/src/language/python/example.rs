@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value as Json};
 
 use super::spelling::{self, literal};
-use crate::model::{Definition, Field, Operation, Place, Reply, Shape, Type};
+use crate::model::{Definition, Field, Format, Operation, Place, Reply, Shape, Type};
+
+/// Stands for an address that Cronofy has given.
+const A_LINK: &str = "https://api.cronofy.com/v1/a_link_from_an_earlier_reply";
 
 /// The statements of an example: what is imported, and the call on a property of a handle.
 pub(super) fn call(
@@ -22,7 +25,8 @@ pub(super) fn call(
         let field = &argument.field;
         if argument.place == Place::Path {
             let value = field.example.as_ref().and_then(Json::as_str);
-            arguments.push(literal(value.unwrap_or(&field.name)));
+            let is_link = matches!(field.ty, Type::Text { format: Format::Uri, .. });
+            arguments.push(literal(value.unwrap_or(if is_link { A_LINK } else { &field.name })));
         } else if let Some(value) = example.get(&field.wire) {
             arguments.push(format!("{}={}", spelling::name(&field.name), writer.value(&field.ty, value)));
         }
