@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python lint fmt generate bench test-node docs setup clean
+.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-swift lint fmt generate bench test-node docs setup clean
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -19,7 +19,7 @@ sandbox: ## Run the sandbox in the foreground
 	@$(RUN) sandbox
 
 test: ## Run every suite and print one line for all of them
-	@tools/setup compiler browser services clients python typescript
+	@tools/setup compiler browser services clients python typescript swift
 	@tools/test all
 
 test-rust: ## Run the Rust tests (the browser tests among them)
@@ -50,6 +50,10 @@ test-python: ## Check the Python package, and run its tests and the scenarios
 	@tools/setup compiler python
 	@tools/test python
 
+test-swift: ## Run the tests of the Swift package, the scenarios among them
+	@tools/setup compiler swift
+	@tools/test swift
+
 lint: ## Check formatting, lints, documentation and generated code
 	@tools/setup compiler python typescript
 	@tools/test lint
@@ -72,7 +76,7 @@ docs: ## Build the documentation of the Rust crates, and a page of the API's des
 	@npx --yes @redocly/cli@2 build-docs api/openapi.yaml --output target/doc/cronofy-api.html
 
 setup: ## Install what all suites need
-	@tools/setup compiler browser services clients python typescript
+	@tools/setup compiler browser services clients python typescript swift
 
 clean: ## Remove what was built
 	@$(CARGO) clean

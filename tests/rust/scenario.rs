@@ -214,11 +214,32 @@ pub struct Named {
 /// # Errors
 /// The first file that is no scenario, and why.
 pub fn all() -> Outcome<Vec<Named>> {
+    let (root, files) = files()?;
+    files.iter().map(|file| read(&root, file)).collect()
+}
+
+/// Every scenario as the JSON that its YAML stands for, with its name, in the order of the names.
+///
+/// # Errors
+/// The first file that is no scenario, and why.
+pub fn documents() -> Outcome<Vec<(String, Value)>> {
+    let (root, files) = files()?;
+    let document = |file: &PathBuf| {
+        let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+        let name = read(&root, file)?.name;
+        let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
+        Ok((name, serde_saphyr::from_str(&text).map_err(|error| wrong(&error))?))
+    };
+    files.iter().map(document).collect()
+}
+
+/// The folder of the scenarios, and their files in order.
+fn files() -> Outcome<(PathBuf, Vec<PathBuf>)> {
     let root = crate::repository().join("tests/scenarios");
     let mut files = Vec::new();
     collect(&root, &mut files)?;
     files.sort();
-    files.iter().map(|file| read(&root, file)).collect()
+    Ok((root, files))
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Outcome {

@@ -3,6 +3,7 @@
 mod document;
 pub mod python;
 pub mod rust;
+pub mod swift;
 pub mod typescript;
 
 use std::io;
@@ -57,5 +58,11 @@ impl File {
 
 /// All languages.
 pub fn all() -> Vec<Box<dyn Language>> {
-    vec![Box::new(rust::Rust), Box::new(python::Python), Box::new(typescript::TypeScript)]
+    vec![
+        Box::new(rust::Rust),
+        Box::new(python::Python),
+        Box::new(typescript::TypeScript),
+        Box::new(swift::Swift),
+        Box::new(swift::SwiftExamples),
+    ]
 }

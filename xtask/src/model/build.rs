@@ -55,6 +55,7 @@ impl Api {
                 definitions: Vec::new(),
             });
         }
+        name_groups(&mut areas);
         check_names(description, &mut refusals);
         check_properties(description, &areas, &mut refusals);
         conform::check(description, &definitions, &mut refusals);
@@ -66,6 +67,20 @@ impl Api {
         let api = Self { areas, shared: reached.of(description::ROOT), shapes: Vec::new() };
         let shapes = reach::shapes(&api);
         refusals.or(Self { shapes, ..api })
+    }
+}
+
+/// Gives each group a name that no other has.
+fn name_groups(areas: &mut [Area]) {
+    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+    for group in areas.iter().flat_map(|area| &area.groups) {
+        *uses.entry(group.type_name.clone()).or_default() += 1;
+    }
+    for group in areas.iter_mut().flat_map(|area| &mut area.groups) {
+        group.unique_name = match uses.get(&group.type_name) {
+            Some(1) => group.type_name.clone(),
+            _ => format!("{}_{}", group.handles[0].as_str(), group.type_name),
+        };
     }
 }
 
@@ -247,6 +262,7 @@ fn group(area: &str, operations: &[Operation]) -> Vec<Group> {
                 None => own.push(Group {
                     property: property.clone(),
                     type_name: String::new(),
+                    unique_name: String::new(),
                     handles: vec![handle],
                     operations,
                 }),

@@ -49,6 +49,8 @@ pub struct Group {
     pub property: String,
     /// The name of the type, in words: the property, after a handle where handles differ in what they may do.
     pub type_name: String,
+    /// The same, after a handle where another area has a group of that name: for languages in which all are in one place.
+    pub unique_name: String,
     /// Where the property is.
     pub handles: Vec<Handle>,
     /// What it offers: operations by their places in the area.

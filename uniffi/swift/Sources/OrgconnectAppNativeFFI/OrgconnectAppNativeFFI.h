@@ -1,0 +1,811 @@
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The following structs are used to implement the lowest level
+// of the FFI, and thus useful to multiple uniffied crates.
+// We ensure they are declared exactly once, with a header guard, UNIFFI_SHARED_H.
+#ifdef UNIFFI_SHARED_H
+    // We also try to prevent mixing versions of shared uniffi header structs.
+    // If you add anything to the #else block, you must increment the version suffix in UNIFFI_SHARED_HEADER_V4
+    #ifndef UNIFFI_SHARED_HEADER_V4
+        #error Combining helper code from multiple versions of uniffi is not supported
+    #endif // ndef UNIFFI_SHARED_HEADER_V4
+#else
+#define UNIFFI_SHARED_H
+#define UNIFFI_SHARED_HEADER_V4
+// ⚠️ Attention: If you change this #else block (ending in `#endif // def UNIFFI_SHARED_H`) you *must* ⚠️
+// ⚠️ increment the version suffix in all instances of UNIFFI_SHARED_HEADER_V4 in this file.           ⚠️
+
+typedef struct RustBuffer
+{
+    uint64_t capacity;
+    uint64_t len;
+    uint8_t *_Nullable data;
+} RustBuffer;
+
+typedef struct ForeignBytes
+{
+    int32_t len;
+    const uint8_t *_Nullable data;
+} ForeignBytes;
+
+// Error definitions
+typedef struct RustCallStatus {
+    int8_t code;
+    RustBuffer errorBuf;
+} RustCallStatus;
+
+// ⚠️ Attention: If you change this #else block (ending in `#endif // def UNIFFI_SHARED_H`) you *must* ⚠️
+// ⚠️ increment the version suffix in all instances of UNIFFI_SHARED_HEADER_V4 in this file.           ⚠️
+#endif // def UNIFFI_SHARED_H
+#ifndef UNIFFI_FFIDEF_RUST_FUTURE_CONTINUATION_CALLBACK
+#define UNIFFI_FFIDEF_RUST_FUTURE_CONTINUATION_CALLBACK
+typedef void (*UniffiRustFutureContinuationCallback)(uint64_t, int8_t
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_DROPPED_CALLBACK
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_DROPPED_CALLBACK
+typedef void (*UniffiForeignFutureDroppedCallback)(uint64_t
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_FREE
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_FREE
+typedef void (*UniffiCallbackInterfaceFree)(uint64_t
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_CLONE
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_CLONE
+typedef uint64_t (*UniffiCallbackInterfaceClone)(uint64_t
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_DROPPED_CALLBACK_STRUCT
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_DROPPED_CALLBACK_STRUCT
+typedef struct UniffiForeignFutureDroppedCallbackStruct {
+    uint64_t handle;
+    UniffiForeignFutureDroppedCallback _Nonnull free;
+} UniffiForeignFutureDroppedCallbackStruct;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_U8
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_U8
+typedef struct UniffiForeignFutureResultU8 {
+    uint8_t returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultU8;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_U8
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_U8
+typedef void (*UniffiForeignFutureCompleteU8)(uint64_t, UniffiForeignFutureResultU8
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_I8
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_I8
+typedef struct UniffiForeignFutureResultI8 {
+    int8_t returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultI8;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_I8
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_I8
+typedef void (*UniffiForeignFutureCompleteI8)(uint64_t, UniffiForeignFutureResultI8
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_U16
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_U16
+typedef struct UniffiForeignFutureResultU16 {
+    uint16_t returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultU16;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_U16
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_U16
+typedef void (*UniffiForeignFutureCompleteU16)(uint64_t, UniffiForeignFutureResultU16
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_I16
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_I16
+typedef struct UniffiForeignFutureResultI16 {
+    int16_t returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultI16;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_I16
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_I16
+typedef void (*UniffiForeignFutureCompleteI16)(uint64_t, UniffiForeignFutureResultI16
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_U32
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_U32
+typedef struct UniffiForeignFutureResultU32 {
+    uint32_t returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultU32;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_U32
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_U32
+typedef void (*UniffiForeignFutureCompleteU32)(uint64_t, UniffiForeignFutureResultU32
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_I32
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_I32
+typedef struct UniffiForeignFutureResultI32 {
+    int32_t returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultI32;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_I32
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_I32
+typedef void (*UniffiForeignFutureCompleteI32)(uint64_t, UniffiForeignFutureResultI32
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_U64
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_U64
+typedef struct UniffiForeignFutureResultU64 {
+    uint64_t returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultU64;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_U64
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_U64
+typedef void (*UniffiForeignFutureCompleteU64)(uint64_t, UniffiForeignFutureResultU64
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_I64
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_I64
+typedef struct UniffiForeignFutureResultI64 {
+    int64_t returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultI64;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_I64
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_I64
+typedef void (*UniffiForeignFutureCompleteI64)(uint64_t, UniffiForeignFutureResultI64
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_F32
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_F32
+typedef struct UniffiForeignFutureResultF32 {
+    float returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultF32;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_F32
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_F32
+typedef void (*UniffiForeignFutureCompleteF32)(uint64_t, UniffiForeignFutureResultF32
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_F64
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_F64
+typedef struct UniffiForeignFutureResultF64 {
+    double returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultF64;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_F64
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_F64
+typedef void (*UniffiForeignFutureCompleteF64)(uint64_t, UniffiForeignFutureResultF64
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_RUST_BUFFER
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_RUST_BUFFER
+typedef struct UniffiForeignFutureResultRustBuffer {
+    RustBuffer returnValue;
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultRustBuffer;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_RUST_BUFFER
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_RUST_BUFFER
+typedef void (*UniffiForeignFutureCompleteRustBuffer)(uint64_t, UniffiForeignFutureResultRustBuffer
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_VOID
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_RESULT_VOID
+typedef struct UniffiForeignFutureResultVoid {
+    RustCallStatus callStatus;
+} UniffiForeignFutureResultVoid;
+
+#endif
+#ifndef UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_VOID
+#define UNIFFI_FFIDEF_FOREIGN_FUTURE_COMPLETE_VOID
+typedef void (*UniffiForeignFutureCompleteVoid)(uint64_t, UniffiForeignFutureResultVoid
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_NATIVE_ACCESS_TOKEN_SOURCE_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_NATIVE_ACCESS_TOKEN_SOURCE_METHOD0
+typedef void (*UniffiCallbackInterfaceNativeAccessTokenSourceMethod0)(uint64_t, RustBuffer, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_NATIVE_ACCESS_TOKEN_SOURCE
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_NATIVE_ACCESS_TOKEN_SOURCE
+typedef struct UniffiVTableCallbackInterfaceNativeAccessTokenSource {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceNativeAccessTokenSourceMethod0 _Nonnull accessToken;
+} UniffiVTableCallbackInterfaceNativeAccessTokenSource;
+
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVECLOCK
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVECLOCK
+uint64_t uniffi_orgconnect_uniffi_fn_clone_nativeclock(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVECLOCK
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVECLOCK
+void uniffi_orgconnect_uniffi_fn_free_nativeclock(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CONSTRUCTOR_NATIVECLOCK_STARTING_AT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CONSTRUCTOR_NATIVECLOCK_STARTING_AT
+uint64_t uniffi_orgconnect_uniffi_fn_constructor_nativeclock_starting_at(int64_t unix_ms, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVECLOCK_NOW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVECLOCK_NOW
+int64_t uniffi_orgconnect_uniffi_fn_method_nativeclock_now(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVECLOCK_SHIFT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVECLOCK_SHIFT
+void uniffi_orgconnect_uniffi_fn_method_nativeclock_shift(uint64_t ptr, int64_t by_ms, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEBATCH
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEBATCH
+uint64_t uniffi_orgconnect_uniffi_fn_clone_nativebatch(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEBATCH
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEBATCH
+void uniffi_orgconnect_uniffi_fn_free_nativebatch(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CONSTRUCTOR_NATIVEBATCH_NEW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CONSTRUCTOR_NATIVEBATCH_NEW
+uint64_t uniffi_orgconnect_uniffi_fn_constructor_nativebatch_new(RustCallStatus *_Nonnull out_status
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEBATCH_ADD
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEBATCH_ADD
+void uniffi_orgconnect_uniffi_fn_method_nativebatch_add(uint64_t ptr, RustBuffer operation, RustBuffer arguments, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEHANDLE
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEHANDLE
+uint64_t uniffi_orgconnect_uniffi_fn_clone_nativehandle(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEHANDLE
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEHANDLE
+void uniffi_orgconnect_uniffi_fn_free_nativehandle(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDLE_FOLLOW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDLE_FOLLOW
+uint64_t uniffi_orgconnect_uniffi_fn_method_nativehandle_follow(uint64_t ptr, RustBuffer operation, RustBuffer next_page, RustBuffer options, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDLE_REQUEST
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDLE_REQUEST
+uint64_t uniffi_orgconnect_uniffi_fn_method_nativehandle_request(uint64_t ptr, RustBuffer method, RustBuffer path, RustBuffer query, RustBuffer body, RustBuffer options, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDLE_SEND
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDLE_SEND
+uint64_t uniffi_orgconnect_uniffi_fn_method_nativehandle_send(uint64_t ptr, RustBuffer operation, RustBuffer arguments, RustBuffer options, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDLE_SEND_BATCH
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDLE_SEND_BATCH
+uint64_t uniffi_orgconnect_uniffi_fn_method_nativehandle_send_batch(uint64_t ptr, uint64_t batch, RustBuffer options, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEHANDOFF
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEHANDOFF
+uint64_t uniffi_orgconnect_uniffi_fn_clone_nativehandoff(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEHANDOFF
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEHANDOFF
+void uniffi_orgconnect_uniffi_fn_free_nativehandoff(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDOFF_ACCEPT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDOFF_ACCEPT
+RustBuffer uniffi_orgconnect_uniffi_fn_method_nativehandoff_accept(uint64_t ptr, RustBuffer callback_url, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDOFF_IS_CALLBACK
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDOFF_IS_CALLBACK
+int8_t uniffi_orgconnect_uniffi_fn_method_nativehandoff_is_callback(uint64_t ptr, RustBuffer link, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDOFF_REDIRECT_URI
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDOFF_REDIRECT_URI
+RustBuffer uniffi_orgconnect_uniffi_fn_method_nativehandoff_redirect_uri(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDOFF_URL
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEHANDOFF_URL
+RustBuffer uniffi_orgconnect_uniffi_fn_method_nativehandoff_url(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEPUBLICCLIENT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEPUBLICCLIENT
+uint64_t uniffi_orgconnect_uniffi_fn_clone_nativepublicclient(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEPUBLICCLIENT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEPUBLICCLIENT
+void uniffi_orgconnect_uniffi_fn_free_nativepublicclient(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CONSTRUCTOR_NATIVEPUBLICCLIENT_NEW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CONSTRUCTOR_NATIVEPUBLICCLIENT_NEW
+uint64_t uniffi_orgconnect_uniffi_fn_constructor_nativepublicclient_new(uint64_t source, RustBuffer settings, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEPUBLICCLIENT_ACCOUNT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEPUBLICCLIENT_ACCOUNT
+uint64_t uniffi_orgconnect_uniffi_fn_method_nativepublicclient_account(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEPUBLICCLIENT_HAND_OFF
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEPUBLICCLIENT_HAND_OFF
+uint64_t uniffi_orgconnect_uniffi_fn_method_nativepublicclient_hand_off(uint64_t ptr, RustBuffer authorization_url, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_CANCELHANDLE
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_CANCELHANDLE
+uint64_t uniffi_orgconnect_uniffi_fn_clone_cancelhandle(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_CANCELHANDLE
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_CANCELHANDLE
+void uniffi_orgconnect_uniffi_fn_free_cancelhandle(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CONSTRUCTOR_CANCELHANDLE_NEW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CONSTRUCTOR_CANCELHANDLE_NEW
+uint64_t uniffi_orgconnect_uniffi_fn_constructor_cancelhandle_new(RustCallStatus *_Nonnull out_status
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_CANCELHANDLE_CANCEL
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_CANCELHANDLE_CANCEL
+void uniffi_orgconnect_uniffi_fn_method_cancelhandle_cancel(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEACCESSTOKENSOURCE
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_CLONE_NATIVEACCESSTOKENSOURCE
+uint64_t uniffi_orgconnect_uniffi_fn_clone_nativeaccesstokensource(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEACCESSTOKENSOURCE
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_FREE_NATIVEACCESSTOKENSOURCE
+void uniffi_orgconnect_uniffi_fn_free_nativeaccesstokensource(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_INIT_CALLBACK_VTABLE_NATIVEACCESSTOKENSOURCE
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_INIT_CALLBACK_VTABLE_NATIVEACCESSTOKENSOURCE
+void uniffi_orgconnect_uniffi_fn_init_callback_vtable_nativeaccesstokensource(const UniffiVTableCallbackInterfaceNativeAccessTokenSource* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEACCESSTOKENSOURCE_ACCESS_TOKEN
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_FN_METHOD_NATIVEACCESSTOKENSOURCE_ACCESS_TOKEN
+uint64_t uniffi_orgconnect_uniffi_fn_method_nativeaccesstokensource_access_token(uint64_t ptr, RustBuffer rejected
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUSTBUFFER_ALLOC
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUSTBUFFER_ALLOC
+RustBuffer ffi_orgconnect_uniffi_rustbuffer_alloc(uint64_t size, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUSTBUFFER_FROM_BYTES
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUSTBUFFER_FROM_BYTES
+RustBuffer ffi_orgconnect_uniffi_rustbuffer_from_bytes(ForeignBytes bytes, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUSTBUFFER_FREE
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUSTBUFFER_FREE
+void ffi_orgconnect_uniffi_rustbuffer_free(RustBuffer buf, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUSTBUFFER_RESERVE
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUSTBUFFER_RESERVE
+RustBuffer ffi_orgconnect_uniffi_rustbuffer_reserve(RustBuffer buf, uint64_t additional, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_U8
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_U8
+void ffi_orgconnect_uniffi_rust_future_poll_u8(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_U8
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_U8
+void ffi_orgconnect_uniffi_rust_future_cancel_u8(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_U8
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_U8
+void ffi_orgconnect_uniffi_rust_future_free_u8(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_U8
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_U8
+uint8_t ffi_orgconnect_uniffi_rust_future_complete_u8(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_I8
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_I8
+void ffi_orgconnect_uniffi_rust_future_poll_i8(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_I8
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_I8
+void ffi_orgconnect_uniffi_rust_future_cancel_i8(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_I8
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_I8
+void ffi_orgconnect_uniffi_rust_future_free_i8(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_I8
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_I8
+int8_t ffi_orgconnect_uniffi_rust_future_complete_i8(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_U16
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_U16
+void ffi_orgconnect_uniffi_rust_future_poll_u16(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_U16
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_U16
+void ffi_orgconnect_uniffi_rust_future_cancel_u16(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_U16
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_U16
+void ffi_orgconnect_uniffi_rust_future_free_u16(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_U16
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_U16
+uint16_t ffi_orgconnect_uniffi_rust_future_complete_u16(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_I16
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_I16
+void ffi_orgconnect_uniffi_rust_future_poll_i16(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_I16
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_I16
+void ffi_orgconnect_uniffi_rust_future_cancel_i16(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_I16
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_I16
+void ffi_orgconnect_uniffi_rust_future_free_i16(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_I16
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_I16
+int16_t ffi_orgconnect_uniffi_rust_future_complete_i16(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_U32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_U32
+void ffi_orgconnect_uniffi_rust_future_poll_u32(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_U32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_U32
+void ffi_orgconnect_uniffi_rust_future_cancel_u32(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_U32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_U32
+void ffi_orgconnect_uniffi_rust_future_free_u32(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_U32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_U32
+uint32_t ffi_orgconnect_uniffi_rust_future_complete_u32(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_I32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_I32
+void ffi_orgconnect_uniffi_rust_future_poll_i32(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_I32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_I32
+void ffi_orgconnect_uniffi_rust_future_cancel_i32(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_I32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_I32
+void ffi_orgconnect_uniffi_rust_future_free_i32(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_I32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_I32
+int32_t ffi_orgconnect_uniffi_rust_future_complete_i32(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_U64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_U64
+void ffi_orgconnect_uniffi_rust_future_poll_u64(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_U64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_U64
+void ffi_orgconnect_uniffi_rust_future_cancel_u64(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_U64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_U64
+void ffi_orgconnect_uniffi_rust_future_free_u64(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_U64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_U64
+uint64_t ffi_orgconnect_uniffi_rust_future_complete_u64(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_I64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_I64
+void ffi_orgconnect_uniffi_rust_future_poll_i64(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_I64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_I64
+void ffi_orgconnect_uniffi_rust_future_cancel_i64(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_I64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_I64
+void ffi_orgconnect_uniffi_rust_future_free_i64(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_I64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_I64
+int64_t ffi_orgconnect_uniffi_rust_future_complete_i64(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_F32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_F32
+void ffi_orgconnect_uniffi_rust_future_poll_f32(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_F32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_F32
+void ffi_orgconnect_uniffi_rust_future_cancel_f32(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_F32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_F32
+void ffi_orgconnect_uniffi_rust_future_free_f32(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_F32
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_F32
+float ffi_orgconnect_uniffi_rust_future_complete_f32(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_F64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_F64
+void ffi_orgconnect_uniffi_rust_future_poll_f64(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_F64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_F64
+void ffi_orgconnect_uniffi_rust_future_cancel_f64(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_F64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_F64
+void ffi_orgconnect_uniffi_rust_future_free_f64(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_F64
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_F64
+double ffi_orgconnect_uniffi_rust_future_complete_f64(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_RUST_BUFFER
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_RUST_BUFFER
+void ffi_orgconnect_uniffi_rust_future_poll_rust_buffer(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_RUST_BUFFER
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_RUST_BUFFER
+void ffi_orgconnect_uniffi_rust_future_cancel_rust_buffer(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_RUST_BUFFER
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_RUST_BUFFER
+void ffi_orgconnect_uniffi_rust_future_free_rust_buffer(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_RUST_BUFFER
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_RUST_BUFFER
+RustBuffer ffi_orgconnect_uniffi_rust_future_complete_rust_buffer(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_VOID
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_POLL_VOID
+void ffi_orgconnect_uniffi_rust_future_poll_void(uint64_t handle, UniffiRustFutureContinuationCallback _Nonnull callback, uint64_t callback_data
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_VOID
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_CANCEL_VOID
+void ffi_orgconnect_uniffi_rust_future_cancel_void(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_VOID
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_FREE_VOID
+void ffi_orgconnect_uniffi_rust_future_free_void(uint64_t handle
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_VOID
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_RUST_FUTURE_COMPLETE_VOID
+void ffi_orgconnect_uniffi_rust_future_complete_void(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVECLOCK_NOW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVECLOCK_NOW
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativeclock_now(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVECLOCK_SHIFT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVECLOCK_SHIFT
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativeclock_shift(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEBATCH_ADD
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEBATCH_ADD
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativebatch_add(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDLE_FOLLOW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDLE_FOLLOW
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativehandle_follow(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDLE_REQUEST
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDLE_REQUEST
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativehandle_request(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDLE_SEND
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDLE_SEND
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativehandle_send(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDLE_SEND_BATCH
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDLE_SEND_BATCH
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativehandle_send_batch(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDOFF_ACCEPT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDOFF_ACCEPT
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativehandoff_accept(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDOFF_IS_CALLBACK
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDOFF_IS_CALLBACK
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativehandoff_is_callback(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDOFF_REDIRECT_URI
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDOFF_REDIRECT_URI
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativehandoff_redirect_uri(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDOFF_URL
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEHANDOFF_URL
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativehandoff_url(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEPUBLICCLIENT_ACCOUNT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEPUBLICCLIENT_ACCOUNT
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativepublicclient_account(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEPUBLICCLIENT_HAND_OFF
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEPUBLICCLIENT_HAND_OFF
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativepublicclient_hand_off(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_CANCELHANDLE_CANCEL
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_CANCELHANDLE_CANCEL
+uint16_t uniffi_orgconnect_uniffi_checksum_method_cancelhandle_cancel(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEACCESSTOKENSOURCE_ACCESS_TOKEN
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_METHOD_NATIVEACCESSTOKENSOURCE_ACCESS_TOKEN
+uint16_t uniffi_orgconnect_uniffi_checksum_method_nativeaccesstokensource_access_token(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_CONSTRUCTOR_NATIVECLOCK_STARTING_AT
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_CONSTRUCTOR_NATIVECLOCK_STARTING_AT
+uint16_t uniffi_orgconnect_uniffi_checksum_constructor_nativeclock_starting_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_CONSTRUCTOR_NATIVEBATCH_NEW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_CONSTRUCTOR_NATIVEBATCH_NEW
+uint16_t uniffi_orgconnect_uniffi_checksum_constructor_nativebatch_new(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_CONSTRUCTOR_NATIVEPUBLICCLIENT_NEW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_CONSTRUCTOR_NATIVEPUBLICCLIENT_NEW
+uint16_t uniffi_orgconnect_uniffi_checksum_constructor_nativepublicclient_new(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_CONSTRUCTOR_CANCELHANDLE_NEW
+#define UNIFFI_FFIDEF_UNIFFI_ORGCONNECT_UNIFFI_CHECKSUM_CONSTRUCTOR_CANCELHANDLE_NEW
+uint16_t uniffi_orgconnect_uniffi_checksum_constructor_cancelhandle_new(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_UNIFFI_CONTRACT_VERSION
+#define UNIFFI_FFIDEF_FFI_ORGCONNECT_UNIFFI_UNIFFI_CONTRACT_VERSION
+uint32_t ffi_orgconnect_uniffi_uniffi_contract_version(void
+
+);
+#endif
+

@@ -1,0 +1,1 @@
+../Orgconnect/Native.swift
