@@ -2,5 +2,6 @@
 export const ENTRIES = [
   { name: 'index', source: 'index.ts' },
   { name: 'errors', source: 'errors.ts' },
+  { name: 'edge', source: 'edge/index.ts', standalone: true },
   { name: 'testing', source: 'testing.ts' },
 ];

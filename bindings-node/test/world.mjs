@@ -1,4 +1,9 @@
 // What the tests share: a sandbox with its clock stopped, a client for it, and a connected organization.
+import { execFile } from 'node:child_process';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
 import { ManualClock, Sandbox } from 'orgconnect/testing';
 
 /** The instant at which clocks stand: a Monday far from the world's own events. */
@@ -36,4 +41,15 @@ export function thrown(act) {
     return error;
   }
   throw new Error(`it should throw and came to ${JSON.stringify(value)}`);
+}
+
+/** Runs a module in a process of its own, which must end by itself. */
+export function script(text, { env = {}, args = [] } = {}) {
+  const all = [...args, '--input-type=module', '--eval', text];
+  const cwd = dirname(fileURLToPath(import.meta.url));
+  return promisify(execFile)(process.execPath, all, {
+    cwd,
+    timeout: 60_000,
+    env: { ...process.env, ...env },
+  });
 }

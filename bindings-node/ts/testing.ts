@@ -53,8 +53,8 @@ export interface Fault {
   headers?: Record<string, string>;
   /** Answers with this body. */
   body?: { text: string } | { json: unknown } | { bytes: string };
-  /** Sets `Retry-After`, in seconds. */
-  retry_after?: number;
+  /** Sets `Retry-After`, to seconds or a date. */
+  retry_after?: string;
   /** Waits so many milliseconds before the request is carried out. */
   delay_before_ms?: number;
   /** Waits so many milliseconds after it was carried out. */

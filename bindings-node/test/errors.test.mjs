@@ -1,0 +1,168 @@
+// Errors: real classes in every path, that say where they come from and show no secret.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { describe, test } from 'node:test';
+import { inspect } from 'node:util';
+
+import * as orgconnect from 'orgconnect';
+
+import { failure, thrown, world } from './world.mjs';
+
+const require = createRequire(import.meta.url);
+const SECRET = 'CRN_canary_secret_1';
+
+describe('errors', () => {
+  test('a setting that is wrong is named before anything is sent, with its mend', () => {
+    const good = { clientId: 'id', clientSecret: SECRET };
+    for (const [settings, field] of [
+      [undefined, 'settings'],
+      [{ clientSecret: SECRET }, 'client_id'],
+      [{ clientId: 'id' }, 'client_secret'],
+      [{ clientId: 7, clientSecret: SECRET }, 'client_id'],
+      [{ ...good, clientSecret: 'a b' }, 'client_secret'],
+      [{ ...good, dataCenter: 'eu' }, 'data_center'],
+      [{ ...good, baseUrl: 'http://example.com' }, 'base_url'],
+      [{ ...good, datacenter: 'uk' }, 'datacenter'],
+      [{ ...good, timeout: 0 }, 'timeout'],
+      [{ ...good, timeout: -1 }, 'timeout'],
+      [{ ...good, timeout: NaN }, 'timeout'],
+      [{ ...good, timeout: '1' }, 'timeout'],
+      [{ ...good, retry: { attempts: 0 } }, 'retry'],
+      [{ ...good, retry: { tries: 1 } }, 'retry'],
+      [{ ...good, rateLimit: { perSecond: 1 } }, 'rate_limit'],
+      [{ ...good, rateLimit: { perSecond: 0, perMinute: 1 } }, 'rate_limit'],
+      [{ ...good, proxy: 'http://[' }, 'proxy'],
+      [{ ...good, extraCaCertificates: 'no PEM' }, 'extra_ca_certificate'],
+      [{ ...good, userAgentSuffix: 'a\r\nb' }, 'user_agent_suffix'],
+      [{ ...good, store: {} }, 'store'],
+    ]) {
+      const error = thrown(() => new orgconnect.Client(settings));
+      assert.ok(error instanceof orgconnect.ConfigError, `${field}: ${inspect(error)}`);
+      assert.ok(error instanceof orgconnect.OrgconnectError && error instanceof Error);
+      assert.equal(error.kind, 'config');
+      assert.ok(
+        Object.hasOwn(error.fields, field) || error.message.includes(field),
+        `${field}: ${error.message}`,
+      );
+    }
+  });
+
+  test('an error of a call has its class, its facts, and a stack that leads to the caller', async (t) => {
+    const { organization } = await world(t);
+    const doc = await organization.impersonateEmail('doc@example.com');
+    async function whoCallsIt() {
+      await doc.events.upsert('cal_1', { event_id: '1' });
+    }
+    const error = await failure(whoCallsIt());
+    assert.ok(error instanceof orgconnect.InvalidError);
+    assert.equal(error.name, 'InvalidError');
+    assert.deepEqual(Object.keys(error.fields), ['end', 'start', 'summary']);
+    assert.match(error.stack, /whoCallsIt/);
+    assert.doesNotMatch(error.stack.split('\n')[1], /fromRecord|errorOf/);
+  });
+
+  test('each kind of answer becomes its class', async (t) => {
+    const { sandbox, organization } = await world(t);
+    const doc = await organization.impersonateEmail('doc@example.com');
+    for (const [status, type, isTransient] of [
+      [402, orgconnect.PlanError, false],
+      [403, orgconnect.PermissionError, false],
+      [404, orgconnect.NotFoundError, false],
+      [422, orgconnect.InvalidError, false],
+      [423, orgconnect.LockedError, false],
+      [500, orgconnect.ServerError, true],
+    ]) {
+      await sandbox.addFault({ path: '/v1/userinfo', status, body: { text: 'patient: Jane Roe' } });
+      const error = await failure(doc.userinfo.read({ attempts: 1 }));
+      assert.ok(error instanceof type, `${status}: ${inspect(error)}`);
+      assert.deepEqual(
+        [error.status, error.isTransient, error.body],
+        [status, isTransient, 'patient: Jane Roe'],
+      );
+      assert.ok(error.requestId);
+      assert.doesNotMatch(inspect(error) + JSON.stringify(error) + error.stack, /Jane Roe/);
+      await sandbox.clearFaults();
+    }
+    await sandbox.addFault({ path: '/v1/userinfo', cut_after: 0 });
+    assert.ok((await failure(doc.userinfo.read({ attempts: 1 }))) instanceof orgconnect.NetworkError);
+    await sandbox.clearFaults();
+    await sandbox.addFault({ path: '/v1/userinfo', status: 200, body: { text: '<html>patient</html>' } });
+    const undecodable = await failure(doc.userinfo.read());
+    assert.ok(undecodable instanceof orgconnect.DecodeError);
+    assert.equal(undecodable.body, '<html>patient</html>');
+    assert.doesNotMatch(inspect(undecodable), /patient/);
+    await sandbox.clearFaults();
+    await sandbox.addFault({ path: '/v1/userinfo', status: 429, retry_after: '0' });
+    assert.ok((await failure(doc.userinfo.read({ attempts: 1 }))) instanceof orgconnect.RateLimitedError);
+  });
+
+  test('classes are the same in CommonJS and in ES modules', () => {
+    const common = require('orgconnect');
+    for (const name of Object.keys(orgconnect)) assert.equal(common[name], orgconnect[name], name);
+    assert.ok(thrown(() => new common.Client({})) instanceof orgconnect.ConfigError);
+  });
+
+  test('what is wrong with an argument of any type is said, and nothing crashes', async (t) => {
+    const { client, organization } = await world(t);
+    const doc = organization.impersonate('acc_1');
+    for (const odd of [undefined, null, 7, {}, [], Symbol('x'), () => {}, 'a\r\nb', '', '\0', 'ü']) {
+      for (const act of [
+        () => client.organization(odd),
+        () => client.account(odd),
+        () => client.connection(odd),
+        () => client.pending(odd),
+        () => organization.impersonate(odd),
+        () => client.authorize({ redirectUri: odd }),
+        () => client.authorize(odd),
+      ]) {
+        assert.ok(thrown(act) instanceof orgconnect.OrgconnectError, `${String(odd)} ${act}`);
+      }
+      for (const act of [
+        () => organization.impersonateEmail(odd),
+        () => client.complete(odd, odd),
+        () => doc.send(odd),
+        () => doc.request(odd, odd),
+        () => doc.follow('events.read', odd),
+      ]) {
+        const error = await failure(act());
+        assert.ok(error instanceof orgconnect.OrgconnectError, `${String(odd)} ${act} ${inspect(error)}`);
+      }
+    }
+    const cyclic = { event_id: '1' };
+    cyclic.self = cyclic;
+    assert.ok((await failure(doc.events.upsert('c', cyclic))) instanceof orgconnect.InvalidError);
+    assert.ok((await failure(doc.events.upsert('c', { event_id: 1n }))) instanceof orgconnect.InvalidError);
+  });
+
+  test('nothing that is shown of any object holds a secret', async (t) => {
+    const { sandbox, client, connection, organization } = await world(t);
+    const token = await connection.accessToken();
+    const secrets = [sandbox.clientSecret, token.expose()];
+    const pending = client.authorize({ redirectUri: 'https://app.example/callback' });
+    const verifier = client.webhooks;
+    const tokens = new orgconnect.EmbedTokens('EMB_1', 'ESK_canary');
+    await sandbox.addFault({ path: '/v1/userinfo', status: 500 });
+    const error = await failure(organization.impersonate('acc_1').userinfo.read({ attempts: 1 }));
+    const all = [
+      client,
+      connection,
+      organization,
+      token,
+      pending,
+      verifier,
+      tokens,
+      error,
+      organization.members,
+    ];
+    for (const value of all) {
+      const shown = [
+        inspect(value, { depth: 20, showHidden: true, getters: false }),
+        JSON.stringify(value) ?? '',
+        String(value),
+        value.stack ?? '',
+      ].join('\n');
+      for (const secret of [...secrets, 'ESK_canary']) assert.ok(!shown.includes(secret), shown);
+    }
+    assert.equal(`${token} ${JSON.stringify(token)} ${inspect(token)}`, 'Secret(…) "Secret(…)" Secret(…)');
+  });
+});
