@@ -223,6 +223,7 @@ impl Caller {
                 &[Authority::Connection]
             }
             (Credential::Connection(_, _, ConnectionKind::ServiceAccount), _) => &[Authority::ServiceAccount],
+            (Credential::Connection(_, _, ConnectionKind::Unknown), _) => &[],
         };
         if let Some(authority) = usable.iter().copied().find(|authority| takes(*authority)) {
             return Ok(authority);
@@ -370,6 +371,7 @@ impl Caller {
                 ConnectionKind::Organization => ("an organization", "client.organization(id)"),
                 ConnectionKind::Account => ("an account", "client.account(id)"),
                 ConnectionKind::ServiceAccount => ("a service account", "client.service_account(id)"),
+                ConnectionKind::Unknown => ("nothing that this version knows", "client.connection(id)"),
             };
             return Err(Error::invalid(
                 "connection_id",

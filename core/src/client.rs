@@ -230,8 +230,8 @@ impl Client {
     }
 
     /// Lists stored connections in the order of their ids, at most `limit`, beginning after `after`. Reads the token
-    /// store only. Records that can't be read are left out and reported to `tracing`, so a page may be short; only an
-    /// empty one is the end.
+    /// store only. One whose record can't be read is listed as [`Unreadable`](crate::ConnectionState::Unreadable). A page may
+    /// be short; only an empty one is the end.
     pub async fn connections(
         &self,
         after: Option<&ConnectionId>,

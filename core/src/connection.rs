@@ -16,7 +16,7 @@ use crate::{
     caller::{Caller, Credential},
     client::Inner,
     process,
-    store::{ListQuery, StoreErrorKind},
+    store::{ListQuery, ListedRecord, StoreErrorKind},
 };
 
 /// A connection by its id. Cheap to clone.
@@ -42,9 +42,9 @@ pub struct ConnectionSummary {
     pub sub: Option<String>,
     /// The scope that was granted, separated by blanks.
     pub scope: Option<String>,
-    /// When the access token was issued.
+    /// When the access token was issued. The beginning of 1970 if the record can't be read.
     pub issued_at: Timestamp,
-    /// When the access token ends. It is refreshed before.
+    /// When the access token ends. It is refreshed before. The beginning of 1970 if the record can't be read.
     pub expires_at: Timestamp,
     /// How often the record has been written.
     pub version: u64,
@@ -157,7 +157,9 @@ impl Connection {
             match record.state {
                 ConnectionState::Revoked { .. } => return Ok(None),
                 ConnectionState::Revoking { .. } => return Ok(Some((record, stored.version))),
-                ConnectionState::Active | ConnectionState::Dead { .. } => {}
+                ConnectionState::Active
+                | ConnectionState::Dead { .. }
+                | ConnectionState::Unreadable { .. } => {}
             }
             record.state = ConnectionState::Revoking { at: self.inner.now() };
             match self.inner.save(&self.tokens.key, &record, stored.version).await {
@@ -191,6 +193,20 @@ impl ConnectionSummary {
             extra: record.extra,
         }
     }
+
+    fn unreadable(listed: ListedRecord, error: &Error) -> Self {
+        Self {
+            id: listed.connection,
+            kind: ConnectionKind::Unknown,
+            state: ConnectionState::Unreadable { reason: error.message().to_owned() },
+            sub: None,
+            scope: None,
+            issued_at: Timestamp::UNIX_EPOCH,
+            expires_at: Timestamp::UNIX_EPOCH,
+            version: listed.version,
+            extra: Map::new(),
+        }
+    }
 }
 
 /// Lists connections; see [`Client::connections`](crate::Client::connections).
@@ -204,15 +220,20 @@ pub(crate) async fn list(
     let mut summaries = Vec::new();
     for listed in inner.store().list(&query).await? {
         let key = inner.key(&listed.connection);
-        // A record that was deleted since it was listed is simply not there any more.
-        let Some(stored) = inner.load(&key).await? else { continue };
-        match TokenRecord::from_payload(&stored.record.payload) {
-            Ok(record) => summaries.push(ConnectionSummary::new(listed.connection, record, stored.version)),
-            // One bad record must not hide the others.
-            Err(error) => {
-                tracing::warn!(connection = %listed.connection, %error, "left a connection out of a list");
+        let read = match inner.load(&key).await {
+            // A record that was deleted since it was listed is simply not there any more.
+            Ok(None) => continue,
+            Ok(Some(stored)) => {
+                TokenRecord::from_payload(&stored.record.payload).map(|record| (record, stored.version))
             }
-        }
+            Err(error) => Err(error),
+        };
+        summaries.push(match read {
+            Ok((record, version)) => ConnectionSummary::new(listed.connection, record, version),
+            // One bad record must not hide the others, nor be hidden itself.
+            Err(error) if !error.is_transient() => ConnectionSummary::unreadable(listed, &error),
+            Err(error) => return Err(error),
+        });
     }
     Ok(summaries)
 }

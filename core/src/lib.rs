@@ -63,6 +63,8 @@ pub mod types;
 pub mod webhook;
 mod wire;
 
+#[cfg(feature = "keyring")]
+pub use self::store::KeyringStore;
 #[cfg(feature = "postgres")]
 pub use self::store::PostgresStore;
 #[cfg(feature = "redis")]

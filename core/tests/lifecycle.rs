@@ -764,3 +764,26 @@ async fn a_path_that_always_answers_401_does_not_cost_a_refresh_with_every_call(
     }
     assert!(world.refresh_requests() <= 4, "{}", world.refresh_requests());
 }
+
+#[tokio::test]
+async fn a_connection_whose_record_cannot_be_read_is_listed_as_unreadable_beside_the_others() {
+    let world = World::open().await;
+    let (client, _) = world.connected().await;
+    let application = &world.application.client_id;
+    let key = orgconnect::store::ConnectionKey {
+        namespace: format!("{}/{application}", world.sandbox.url()),
+        connection: orgconnect::ConnectionId::new("damaged").unwrap(),
+    };
+    let record = orgconnect::store::Record { payload: "{".to_owned().into(), expires_at: None };
+    world.store.save(&key, &record, 0).await.unwrap();
+    let listed = client.connections(None, 10).await.unwrap();
+    let states: Vec<(&str, bool)> = listed
+        .iter()
+        .map(|summary| (summary.id.as_str(), matches!(summary.state, ConnectionState::Unreadable { .. })))
+        .collect();
+    assert_eq!(states, [("clinic", false), ("damaged", true)]);
+    assert_eq!(
+        client.connection("damaged").unwrap().summary().await.unwrap_err().code(),
+        Some("store_unreadable")
+    );
+}

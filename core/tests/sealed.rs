@@ -320,6 +320,29 @@ async fn rewrap_moves_every_record_and_leaves_what_it_cannot_open() {
     assert!(strict.load(&elsewhere).await.is_err(), "another namespace is left alone");
 }
 
+#[tokio::test]
+async fn reading_moves_a_record_to_the_current_key_once_if_that_is_wanted() {
+    let store = memory();
+    over(&store, keys(1)).save(&key(), &record(CLEAR), 0).await.unwrap();
+    let only_reading = over(&store, keys(2).with_older(keys(1)));
+    assert_eq!(
+        only_reading.load(&key()).await.unwrap().unwrap().version,
+        1,
+        "by default reading writes nothing"
+    );
+    let lazy = over(&store, keys(2).with_older(keys(1))).rewrap_on_read();
+    let stored = lazy.load(&key()).await.unwrap().unwrap();
+    assert_eq!((stored.version, stored.record.payload.as_str()), (2, CLEAR));
+    assert_eq!(stored.record.expires_at, record(CLEAR).expires_at);
+    assert_eq!(
+        lazy.save(&key(), &record(CLEAR), stored.version).await.unwrap(),
+        3,
+        "the version is the new one"
+    );
+    assert_eq!(lazy.load(&key()).await.unwrap().unwrap().version, 3);
+    assert!(over(&store, keys(2)).load(&key()).await.is_ok(), "the old key is not needed any more");
+}
+
 /// 1,000 records, 16 readers and a writer, while the key is changed twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_is_changed_under_readers_and_writers_without_a_failed_read() {

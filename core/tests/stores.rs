@@ -10,7 +10,7 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use orgconnect::{
     ConnectionId, FileStore, MemoryStore, TokenStore,
-    store::{ConnectionKey, Record, StoreErrorKind, conformance},
+    store::{ConnectionKey, ListQuery, Record, StoreErrorKind, conformance},
 };
 
 fn key() -> ConnectionKey {
@@ -46,6 +46,35 @@ async fn the_file_store_keeps_the_contract() {
         .filter(|name| Path::new(name).extension().is_none_or(|extension| extension != "lock"))
         .collect();
     assert!(left.is_empty(), "nothing but locks is left behind: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn locks_are_shared_so_that_their_number_does_not_grow_with_the_records() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(directory.path());
+    for number in 0..1000 {
+        let connection = ConnectionId::new(format!("c{number}")).unwrap();
+        let key = ConnectionKey { namespace: "us/CLIENT_ID".into(), connection };
+        let lease = store.acquire(&key, Duration::from_mins(1)).await.unwrap().unwrap();
+        store.release(&key, lease).await.unwrap();
+    }
+    let left = fs::read_dir(directory.path().join("tokens")).unwrap().count();
+    assert!(left <= 256, "{left} files");
+}
+
+#[tokio::test]
+async fn a_record_of_a_newer_version_is_listed_by_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(directory.path());
+    store.save(&key(), &record("x"), 0).await.unwrap();
+    let path = file(directory.path(), "json");
+    let newer = fs::read_to_string(&path).unwrap().replace("\"format_version\":1", "\"format_version\":2");
+    fs::write(&path, newer).unwrap();
+    let all = ListQuery { namespace: "us/CLIENT_ID".into(), expires_before: None, after: None, limit: 10 };
+    let listed = store.list(&all).await.unwrap();
+    assert_eq!((listed.len(), listed[0].connection.as_str()), (1, "opu_1"));
+    let due = ListQuery { expires_before: Some(jiff::Timestamp::MAX), ..all };
+    assert!(store.list(&due).await.unwrap().is_empty(), "nobody can tell when it is due");
 }
 
 #[tokio::test]

@@ -669,7 +669,10 @@ impl Inner {
                 return Ok(Overtaken::Gone(error.unwrap_or_else(|| not_connected(connection))));
             }
             (ConnectionState::Active, None) if found.issued_at > new.record.issued_at => return by(found),
-            (ConnectionState::Active | ConnectionState::Dead { .. }, _) => {}
+            (
+                ConnectionState::Active | ConnectionState::Dead { .. } | ConnectionState::Unreadable { .. },
+                _,
+            ) => {}
         }
         // A dead one was marked by somebody who presented the predecessor of the tokens that have just been received; and a
         // new authorization supersedes whatever was before it.
@@ -807,6 +810,9 @@ pub(crate) fn check_state(record: &TokenRecord, connection: &ConnectionId) -> Re
     match &record.state {
         ConnectionState::Active => Ok(()),
         ConnectionState::Dead { interrupted, .. } => Err(dead(connection, *interrupted)),
+        ConnectionState::Unreadable { reason } => {
+            Err(Error::new(ErrorKind::Store, reason.clone()).with_code("store_unreadable"))
+        }
         ConnectionState::Revoking { at } | ConnectionState::Revoked { at } => Err(Error::authorization(
             "revoked",
             format!(

@@ -35,6 +35,8 @@ pub enum ConnectionKind {
     Account,
     /// Enterprise Connect.
     ServiceAccount,
+    /// It can't be told: the record can't be read.
+    Unknown,
 }
 
 /// Everything that is known of a connection. Persisted as JSON; see [`TokenRecord::to_payload`].
@@ -80,6 +82,13 @@ pub enum ConnectionState {
     Revoked {
         /// When.
         at: Timestamp,
+    },
+    /// There is a record, and it can't be read: damaged, sealed with another key, or written by a newer version. Only seen
+    /// in lists, and never stored.
+    #[serde(skip)]
+    Unreadable {
+        /// Why, and what to do.
+        reason: String,
     },
 }
 

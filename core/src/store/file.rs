@@ -4,7 +4,7 @@
 //! ```text
 //! tokens/                 0700
 //!   3f…a2.json            0600  the record: format, version, expiry, payload
-//!   3f…a2.lock            0600  held for the moments in which the record or its lease changes
+//!   3f.lock               0600  held for the moments in which a record of 3f…, or its lease, changes
 //!   3f…a2.lease           0600  who may refresh, and until when
 //!   3f…a2.live-Zk…        0600  locked by the lease's owner for as long as it lives
 //! ```
@@ -17,7 +17,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 
 use super::{
     ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind, StoredRecord,
-    TokenStore,
+    TokenStore, rights,
 };
 use crate::ConnectionId;
 
@@ -58,7 +58,7 @@ struct Shared {
 }
 
 /// What a record's file holds.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct Document {
     format: String,
     format_version: u32,
@@ -74,6 +74,13 @@ struct Document {
 struct Header {
     format: String,
     format_version: u32,
+}
+
+/// Whose record a file is, which can be told of one that this version can't read otherwise.
+#[derive(Deserialize)]
+struct Label {
+    namespace: String,
+    connection: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -263,7 +270,8 @@ impl Shared {
 
     /// Holds others off the files of a key until the returned file is dropped.
     fn lock(&self, key: &ConnectionKey) -> Result<File, StoreError> {
-        let path = self.path(key, "lock");
+        // One for all keys that begin alike, so that there are never more than 256.
+        let path = self.directory.join(format!("{}.lock", &Self::stem(key)[..2]));
         let file = rights::open_or_create(&path)
             .map_err(|error| unavailable(&path, "can't be opened; check the directory's rights", error))?;
         check_rights(&path, &file)?;
@@ -335,9 +343,13 @@ impl Shared {
             let document = match read_document(&path) {
                 Ok(Some(document)) => document,
                 Ok(None) => continue,
+                // Whoever loads it is told what is wrong with it.
                 Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "left a record out of a list");
-                    continue;
+                    let Some(Label { namespace, connection }) = label(&path) else {
+                        tracing::warn!(path = %path.display(), %error, "a file does not tell whose record it is");
+                        continue;
+                    };
+                    Document { namespace, connection, ..Document::default() }
                 }
             };
             let Ok(connection) = ConnectionId::new(document.connection) else { continue };
@@ -378,6 +390,11 @@ fn read_document(path: &Path) -> Result<Option<Document>, StoreError> {
         return Err(unreadable(path, &why));
     }
     serde_json::from_slice(&text).map(Some).map_err(|_| damaged())
+}
+
+/// Whose record a file says it is, if it can be opened and says so.
+fn label(path: &Path) -> Option<Label> {
+    serde_json::from_slice(&read_file(path).ok()??).ok()
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, StoreError> {
@@ -456,82 +473,5 @@ fn unreadable(path: &Path, why: &str) -> StoreError {
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileStore").field("directory", &self.shared.directory).finish()
-    }
-}
-
-/// What differs between operating systems: modes, links and the flushing of directories.
-#[cfg(unix)]
-mod rights {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-
-    use super::{File, OpenOptions, Path, fs, io};
-
-    pub(super) fn create_directory(path: &Path) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-    }
-
-    pub(super) fn open(path: &Path) -> io::Result<File> {
-        OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
-    }
-
-    pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(path)
-    }
-
-    pub(super) fn create_new(path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
-    }
-
-    pub(super) fn others_may_read(found: &fs::Metadata) -> bool {
-        found.mode() & 0o077 != 0
-    }
-
-    pub(super) fn has_other_names(found: &fs::Metadata) -> bool {
-        found.nlink() > 1
-    }
-
-    pub(super) fn flush_directory(path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
-    }
-}
-
-/// Elsewhere files inherit the rights of the user's profile directory, and directories can't be flushed.
-#[cfg(not(unix))]
-mod rights {
-    use super::{File, OpenOptions, Path, fs, io};
-
-    pub(super) fn create_directory(path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
-    }
-
-    pub(super) fn open(path: &Path) -> io::Result<File> {
-        File::open(path)
-    }
-
-    pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
-    }
-
-    pub(super) fn create_new(path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).open(path)
-    }
-
-    pub(super) fn others_may_read(_: &fs::Metadata) -> bool {
-        false
-    }
-
-    pub(super) fn has_other_names(_: &fs::Metadata) -> bool {
-        false
-    }
-
-    pub(super) fn flush_directory(_: &Path) -> io::Result<()> {
-        Ok(())
     }
 }

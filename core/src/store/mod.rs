@@ -15,16 +15,19 @@
 //! A record that was saved survives the end of the process (as far as the store is meant to), and a reader sees either
 //! the old record or the new one, never a mixture.
 
+mod address;
 pub mod conformance;
 mod deadline;
 mod file;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod memory;
+mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(any(feature = "postgres", feature = "redis"))]
-mod remote;
+mod rights;
 #[cfg(feature = "sealed")]
 mod sealed;
 #[cfg(feature = "sqlite")]
@@ -37,6 +40,10 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 pub(crate) use self::deadline::Deadline;
+#[cfg(feature = "keyring")]
+pub use self::keyring::KeyringStore;
+#[cfg(feature = "sealed")]
+pub use self::open::open_sealed;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
 #[cfg(feature = "redis")]
@@ -45,7 +52,7 @@ pub use self::redis::RedisStore;
 pub use self::sealed::{Keys, Rewrapped, SealedStore};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
-pub use self::{file::FileStore, memory::MemoryStore};
+pub use self::{file::FileStore, memory::MemoryStore, open::open};
 use crate::{ConnectionId, Error, ErrorKind};
 
 /// A place that keeps token records. See the [module](self) for what it must promise.

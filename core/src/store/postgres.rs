@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 use super::{
     Claim, ClaimQuery, ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind,
     StoredRecord, TokenStore,
-    remote::{self, Address},
+    address::{self, Address},
 };
 use crate::ConnectionId;
 
@@ -175,7 +175,7 @@ impl PostgresStore {
         mut repeated: bool,
     ) -> Result<Vec<Row>, StoreError> {
         let shared = &*self.shared;
-        remote::within(shared.timeout, "PostgreSQL", async {
+        address::within(shared.timeout, "PostgreSQL", async {
             let live = shared.live()?;
             live.ready.get_or_try_init(|| shared.migrate(&live)).await?;
             loop {
@@ -515,7 +515,7 @@ impl Drop for Borrowed {
 /// words.
 fn ssl_mode_of(text: Option<&str>, config: &Config) -> Result<SslMode, StoreError> {
     let local = config.get_hosts().iter().all(|host| match host {
-        Host::Tcp(name) => remote::is_loopback(name),
+        Host::Tcp(name) => address::is_loopback(name),
         #[cfg(unix)]
         Host::Unix(_) => true,
     });

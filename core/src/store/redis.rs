@@ -36,7 +36,7 @@ use zeroize::Zeroizing;
 use super::{
     Claim, ClaimQuery, ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind,
     StoredRecord, TokenStore,
-    remote::{self, Address},
+    address::{self, Address},
 };
 use crate::{ConnectionId, Secret};
 
@@ -219,7 +219,7 @@ impl RedisStore {
         let database = match base.split_once("://") {
             #[cfg(unix)]
             Some(("redis+unix" | "unix", path)) if path.starts_with('/') => {
-                shared.place = Place::Unix(remote::decode(path)?.into());
+                shared.place = Place::Unix(address::decode(path)?.into());
                 address.take("db").unwrap_or_default()
             }
             Some((scheme @ ("redis" | "rediss"), rest)) => {
@@ -239,7 +239,7 @@ impl RedisStore {
         }
         address.finish()?;
         if let (Place::Tcp { host, .. }, None) = (&shared.place, &shared.tls)
-            && !remote::is_loopback(host)
+            && !address::is_loopback(host)
         {
             tracing::warn!(
                 "the connection to Redis is not encrypted; name it with rediss:// if it speaks TLS"
@@ -254,7 +254,7 @@ impl RedisStore {
     /// [`StoreErrorKind::Refused`] if the server does not let this user in, or evicts keys at will;
     /// [`StoreErrorKind::Unavailable`] if it can't be reached.
     pub async fn prepare(&self) -> Result<(), StoreError> {
-        remote::within(self.shared.timeout, "Redis", async {
+        address::within(self.shared.timeout, "Redis", async {
             let mut live = self.shared.live().await?;
             redis::cmd("PING").query_async::<()>(&mut live.connection).await.map_err(|error| failed(&error))
         })
@@ -270,7 +270,7 @@ impl RedisStore {
     ) -> Result<T, StoreError> {
         let shared = &*self.shared;
         let mut used = None;
-        let outcome = remote::within(shared.timeout, "Redis", async {
+        let outcome = address::within(shared.timeout, "Redis", async {
             loop {
                 let mut live = shared.live().await?;
                 used = Some(live.number);
@@ -457,9 +457,9 @@ impl Shared {
         if let Some(login) = login {
             let (user, password) = login.split_once(':').unwrap_or(("", login));
             if !user.is_empty() {
-                self.user = Some(remote::decode(user)?);
+                self.user = Some(address::decode(user)?);
             }
-            self.password = Some(Secret::from(remote::decode(password)?));
+            self.password = Some(Secret::from(address::decode(password)?));
         }
         // What stands in brackets is an IPv6 address, whose colons part nothing.
         let colon = host.rfind(':').filter(|colon| !host[*colon..].contains(']'));
@@ -469,7 +469,7 @@ impl Shared {
         }
         let port = if port.is_empty() { Ok(USUAL_PORT) } else { port.parse() };
         self.place = Place::Tcp {
-            host: remote::decode(host)?.to_ascii_lowercase(),
+            host: address::decode(host)?.to_ascii_lowercase(),
             port: port.map_err(|_| refused("its port must be a number from 1 to 65535"))?,
         };
         Ok(database.to_owned())

@@ -61,6 +61,7 @@ pub struct SealedStore {
     inner: Arc<dyn TokenStore>,
     keys: RwLock<Arc<Keys>>,
     clear_text_reads: bool,
+    rewrap_on_read: bool,
 }
 
 /// What [`SealedStore::rewrap_all`] did.
@@ -83,7 +84,22 @@ impl SealedStore {
 
     /// Like [`new`](Self::new), for a store that others use too.
     pub fn shared(store: Arc<dyn TokenStore>, keys: Keys) -> Self {
-        Self { inner: store, keys: RwLock::new(Arc::new(keys)), clear_text_reads: false }
+        Self {
+            inner: store,
+            keys: RwLock::new(Arc::new(keys)),
+            clear_text_reads: false,
+            rewrap_on_read: false,
+        }
+    }
+
+    /// Moves a record to the current key when it is read, too, and not only when it is saved or by
+    /// [`rewrap_all`](Self::rewrap_all). Writes the token store.
+    ///
+    /// Set it once every process has the new key as the current one: while some still seal with the old, records would go to
+    /// and fro between the two.
+    pub fn rewrap_on_read(mut self) -> Self {
+        self.rewrap_on_read = true;
+        self
     }
 
     /// Reads records that were written before there was a key. They are sealed when they are saved next, or by
@@ -220,10 +236,20 @@ impl TokenStore for SealedStore {
         // While the record was on its way the keys may have been replaced; it is sealed with a key of one or the other.
         let now = self.keys();
         let opened = self.open(&now, key, &stored.record.payload);
-        stored.record.payload = match opened {
+        let opened = match opened {
             Err(_) if !Arc::ptr_eq(&before, &now) => self.open(&before, key, &stored.record.payload)?,
             opened => opened?,
         };
+        let sealed_with = Sealed::parse(&stored.record.payload).map(|sealed| sealed.key_id);
+        if self.rewrap_on_read && sealed_with != Some(now.current_id()) {
+            let record = Record { payload: seal(&now, key, &opened)?, expires_at: stored.record.expires_at };
+            match self.inner.save(key, &record, stored.version).await {
+                Ok(version) => stored.version = version,
+                // Reading goes on without it: somebody else has written the record, or the store can't be written to.
+                Err(error) => tracing::debug!(%error, "a record was not moved to the current key"),
+            }
+        }
+        stored.record.payload = opened;
         Ok(Some(stored))
     }
 
@@ -302,6 +328,7 @@ impl fmt::Debug for SealedStore {
             .field("inner", &self.inner)
             .field("keys", &self.keys())
             .field("clear_text_reads", &self.clear_text_reads)
+            .field("rewrap_on_read", &self.rewrap_on_read)
             .finish()
     }
 }

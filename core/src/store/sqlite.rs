@@ -6,9 +6,9 @@
 //! local file system: the write-ahead log needs shared memory, and network file systems have none to be trusted.
 
 use std::{
-    fmt,
+    fmt, fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::{
     ConnectionKey, Lease, ListQuery, ListedRecord, Record, StoreError, StoreErrorKind, StoredRecord,
-    TokenStore,
+    TokenStore, rights,
 };
 use crate::ConnectionId;
 
@@ -94,11 +94,11 @@ impl SqliteStore {
     /// is damaged or was written by a newer version; [`StoreErrorKind::Unavailable`] if it can't be made or is locked.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let path = resolve(&path.into())?;
-        let file = rights::create_or_check(&path)?;
+        let file = create_or_check(&path)?;
         for suffix in ["-wal", "-shm", "-journal"] {
             let mut companion = path.clone().into_os_string();
             companion.push(suffix);
-            rights::check(Path::new(&companion))?;
+            check(Path::new(&companion))?;
         }
         let mut connection = connect(&path).map_err(|error| failed(&path, error))?;
         migrate(&path, &mut connection)
@@ -120,7 +120,7 @@ impl SqliteStore {
         let mut database = Arc::clone(&shared.database).lock_owned().await;
         tokio::task::spawn_blocking(move || {
             let path = &shared.path;
-            if rights::check(path)? != Some(shared.file) {
+            if check(path)? != Some(shared.file) {
                 return Err(refused(
                     path,
                     "was removed or replaced while it was in use; put it back, or open the store again",
@@ -518,92 +518,46 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-/// Who may read the file, and which file it is.
+/// Creates the file, for its owner alone, if there is none.
+fn create_or_check(path: &Path) -> Result<rights::FileId, StoreError> {
+    // The handle of a new file is closed before anyone else in this process opens the database.
+    static CREATING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _guard = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = check(path)? {
+        return Ok(found);
+    }
+    match rights::create_new(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(unavailable(path, "can't be created; check the path and its rights", error))
+        }
+        _ => check(path)?.ok_or_else(|| refused(path, "was removed while it was being opened; try again")),
+    }
+}
+
+/// Which file is there, if there is one and it is its owner's alone.
 ///
 /// It is looked at by its name and never opened: closing a second handle would drop the locks that SQLite holds.
-mod rights {
-    use std::{
-        fs::{self, OpenOptions},
-        io,
-        path::Path,
-        sync::{Mutex, PoisonError},
+fn check(path: &Path) -> Result<Option<rights::FileId>, StoreError> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unavailable(path, "can't be read; check its rights", error)),
     };
-
-    use super::{StoreError, StoreErrorKind, refused};
-
-    /// Which file is at a path, whatever its name. Known on Unix only.
-    #[derive(Clone, Copy, PartialEq, Eq)]
-    pub(super) struct FileId(u64, u64);
-
-    /// Creates the file with mode 0600 if there is none.
-    pub(super) fn create_or_check(path: &Path) -> Result<FileId, StoreError> {
-        // The handle of a new file is closed before anyone else in this process opens the database.
-        static CREATING: Mutex<()> = Mutex::new(());
-        let _guard = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = check(path)? {
-            return Ok(found);
-        }
-        match private_options().open(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(unavailable(path, "can't be created; check the path and its rights", error))
-            }
-            _ => {
-                check(path)?.ok_or_else(|| refused(path, "was removed while it was being opened; try again"))
-            }
-        }
+    if !found.is_file() {
+        return Err(refused(path, "is not a plain file; name the file itself, not a link to it"));
     }
-
-    /// `None` if there is no file.
-    pub(super) fn check(path: &Path) -> Result<Option<FileId>, StoreError> {
-        let found = match fs::symlink_metadata(path) {
-            Ok(found) => found,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unavailable(path, "can't be read; check its rights", error)),
-        };
-        if !found.is_file() {
-            return Err(refused(path, "is not a plain file; name the file itself, not a link to it"));
-        }
-        judge(path, &found).map(Some)
+    if rights::others_may_read(&found) {
+        return Err(refused(path, "can be read by other users; run `chmod 600` on it"));
     }
-
-    fn unavailable(path: &Path, why: &str, source: io::Error) -> StoreError {
-        StoreError::new(StoreErrorKind::Unavailable, format!("{} {why} ({source})", path.display()))
-            .with_source(source)
+    if rights::has_other_names(&found) {
+        return Err(refused(path, "has a second hard link; remove the other name"));
     }
+    Ok(Some(rights::file_id(&found)))
+}
 
-    #[cfg(unix)]
-    fn private_options() -> OpenOptions {
-        use std::os::unix::fs::OpenOptionsExt;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        options
-    }
-
-    #[cfg(unix)]
-    fn judge(path: &Path, found: &fs::Metadata) -> Result<FileId, StoreError> {
-        use std::os::unix::fs::MetadataExt;
-        if found.mode() & 0o077 != 0 {
-            return Err(refused(path, "can be read by other users; run `chmod 600` on it"));
-        }
-        if found.nlink() > 1 {
-            return Err(refused(path, "has a second hard link; remove the other name"));
-        }
-        Ok(FileId(found.dev(), found.ino()))
-    }
-
-    /// Elsewhere files inherit the rights of the user's profile directory.
-    #[cfg(not(unix))]
-    fn private_options() -> OpenOptions {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        options
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "the same shape as on Unix")]
-    fn judge(_: &Path, _: &fs::Metadata) -> Result<FileId, StoreError> {
-        Ok(FileId(0, 0))
-    }
+fn unavailable(path: &Path, why: &str, source: io::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, format!("{} {why} ({source})", path.display()))
+        .with_source(source)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Secret, random,
-    store::{StoreError, StoreErrorKind},
+    store::{StoreError, StoreErrorKind, rights},
 };
 
 const KEY_LENGTH: usize = 32;
@@ -92,7 +92,7 @@ impl Keys {
             return Err(refuse(&"it is not a plain file; name another"));
         }
         let file = File::open(path).map_err(unreadable)?;
-        if others_may_read(&file.metadata().map_err(unreadable)?) {
+        if rights::others_may_read(&file.metadata().map_err(unreadable)?) {
             return Err(refuse(&"other users can read it; run `chmod 600` on it"));
         }
         let mut text = Zeroizing::new(String::with_capacity(usize::try_from(LARGEST_FILE + 1).unwrap_or(0)));
@@ -180,17 +180,6 @@ fn decode(text: &str) -> Result<Key, StoreError> {
         // The cause would name a part of the text.
         .map_err(|_| refused(format!("a key is not base64; {HOW_TO_MAKE_ONE}")))?;
     Key::new(&octets)
-}
-
-#[cfg(unix)]
-fn others_may_read(found: &std::fs::Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::mode(found) & 0o077 != 0
-}
-
-/// Elsewhere files inherit the rights of the user's profile directory.
-#[cfg(not(unix))]
-fn others_may_read(_: &std::fs::Metadata) -> bool {
-    false
 }
 
 fn refused(message: String) -> StoreError {

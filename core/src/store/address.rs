@@ -1,16 +1,15 @@
-//! What the stores on a server share: the options in their URL, a deadline for every call, TLS, and the process they
-//! were opened in.
-
-use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
-
-use rustls::ClientConfig;
+//! How stores are named by a text: its options, taken out one by one; and what those on a server share beside: a deadline
+//! for every call, and TLS.
 
 use super::{StoreError, StoreErrorKind};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
 /// How long a call may take if the URL doesn't say: much longer than a server in order needs.
+#[cfg(any(feature = "postgres", feature = "redis"))]
 const USUAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A URL whose query is taken apart, so that options of ours never reach the driver.
+/// A text like a URL, whose query is taken apart, so that options of ours never reach the driver.
 pub(super) struct Address {
     /// All before the query.
     pub(super) base: String,
@@ -18,7 +17,7 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Takes a URL apart.
+    /// Takes it apart.
     ///
     /// # Errors
     /// [`StoreErrorKind::Refused`] if an option is given twice.
@@ -41,6 +40,7 @@ impl Address {
     }
 
     /// Takes a number out.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
     pub(super) fn take_number<T: FromStr + PartialOrd + fmt::Display + Copy>(
         &mut self,
         name: &str,
@@ -56,12 +56,14 @@ impl Address {
     }
 
     /// Takes the deadline of a call out, in seconds.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
     pub(super) fn take_timeout(&mut self) -> Result<Duration, StoreError> {
         self.take_number("timeout", 1, 60, USUAL_TIMEOUT.as_secs()).map(Duration::from_secs)
     }
 
     /// Takes the TLS settings out: the operating system's roots, and those of a file in `sslrootcert` beside them.
-    pub(super) fn take_tls(&mut self) -> Result<ClientConfig, StoreError> {
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    pub(super) fn take_tls(&mut self) -> Result<rustls::ClientConfig, StoreError> {
         let mut extra = Vec::new();
         if let Some(path) = self.take("sslrootcert") {
             extra.push(std::fs::read(&path).map_err(|error| {
@@ -75,8 +77,8 @@ impl Address {
         })
     }
 
-    /// What is left, for the driver.
-    #[cfg(feature = "postgres")]
+    /// What is left, as a text again.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
     pub(super) fn rest(&self) -> String {
         if self.options.is_empty() {
             return self.base.clone();
@@ -90,7 +92,6 @@ impl Address {
     }
 
     /// Refuses what nobody has taken.
-    #[cfg(feature = "redis")]
     pub(super) fn finish(self) -> Result<(), StoreError> {
         match self.options.first() {
             None => Ok(()),
@@ -100,6 +101,7 @@ impl Address {
 }
 
 /// Ends a call that takes too long.
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(super) async fn within<T>(
     limit: Duration,
     server: &str,
@@ -117,6 +119,7 @@ pub(super) async fn within<T>(
 }
 
 /// Whether a host is this machine, so that what goes there is on no network.
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(super) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
@@ -124,12 +127,11 @@ pub(super) fn is_loopback(host: &str) -> bool {
 }
 
 /// Decodes a part of a URL.
-#[cfg(feature = "redis")]
 pub(super) fn decode(part: &str) -> Result<String, StoreError> {
     percent_encoding::percent_decode_str(part)
         .decode_utf8()
         .map(std::borrow::Cow::into_owned)
-        .map_err(|_| refused("a part of the URL is not UTF-8"))
+        .map_err(|_| refused("a part of it is not UTF-8"))
 }
 
 /// A name that may be shown: one that is something else, perhaps a secret in the wrong place, is not.
@@ -139,7 +141,7 @@ fn plain(name: &str) -> &str {
 }
 
 fn refused(why: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::Refused, format!("the URL of the token store: {why}"))
+    StoreError::new(StoreErrorKind::Refused, format!("the name of the token store: {why}"))
 }
 
 #[cfg(all(test, feature = "postgres", feature = "redis"))]
