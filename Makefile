@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-swift lint fmt generate bench test-node docs setup clean
+.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-kotlin test-swift lint fmt generate bench test-node docs setup clean
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -19,7 +19,7 @@ sandbox: ## Run the sandbox in the foreground
 	@$(RUN) sandbox
 
 test: ## Run every suite and print one line for all of them
-	@tools/setup compiler browser services clients python typescript swift
+	@tools/setup compiler browser services clients python typescript swift kotlin
 	@tools/test all
 
 test-rust: ## Run the Rust tests (the browser tests among them)
@@ -54,6 +54,10 @@ test-swift: ## Run the tests of the Swift package, the scenarios among them
 	@tools/setup compiler swift
 	@tools/test swift
 
+test-kotlin: ## Check the Kotlin package, and run its tests and the scenarios
+	@tools/setup compiler kotlin
+	@tools/test kotlin
+
 lint: ## Check formatting, lints, documentation and generated code
 	@tools/setup compiler python typescript
 	@tools/test lint
@@ -76,7 +80,7 @@ docs: ## Build the documentation of the Rust crates, and a page of the API's des
 	@npx --yes @redocly/cli@2 build-docs api/openapi.yaml --output target/doc/cronofy-api.html
 
 setup: ## Install what all suites need
-	@tools/setup compiler browser services clients python typescript swift
+	@tools/setup compiler browser services clients python typescript swift kotlin
 
 clean: ## Remove what was built
 	@$(CARGO) clean

@@ -1,6 +1,7 @@
 //! What a language adds to the generator: where its files go, how it spells the model, and how it formats.
 
 mod document;
+pub mod kotlin;
 pub mod python;
 pub mod rust;
 pub mod swift;
@@ -60,6 +61,7 @@ impl File {
 pub fn all() -> Vec<Box<dyn Language>> {
     vec![
         Box::new(rust::Rust),
+        Box::new(kotlin::Kotlin),
         Box::new(python::Python),
         Box::new(typescript::TypeScript),
         Box::new(swift::Swift),

@@ -48,7 +48,7 @@ import kotlinx.coroutines.suspendCancellableCoroutine
  * @suppress
  */
 @Structure.FieldOrder("capacity", "len", "data")
-open class RustBuffer : Structure() {
+internal open class RustBuffer : Structure() {
     // Note: `capacity` and `len` are actually `ULong` values, but JVM only supports signed values.
     // When dealing with these fields, make sure to call `toULong()`.
     @JvmField var capacity: Long = 0
@@ -152,7 +152,7 @@ internal object FfiConverterByRefBytes : FfiConverter<java.nio.ByteBuffer, Forei
  *
  * @suppress
  */
-public interface FfiConverter<KotlinType, FfiType> {
+internal interface FfiConverter<KotlinType, FfiType> {
     // Convert an FFI type to a Kotlin type
     fun lift(value: FfiType): KotlinType
 
@@ -219,7 +219,7 @@ public interface FfiConverter<KotlinType, FfiType> {
  *
  * @suppress
  */
-public interface FfiConverterRustBuffer<KotlinType>: FfiConverter<KotlinType, RustBuffer.ByValue> {
+internal interface FfiConverterRustBuffer<KotlinType>: FfiConverter<KotlinType, RustBuffer.ByValue> {
     override fun lift(value: RustBuffer.ByValue) = liftFromRustBuffer(value)
     override fun lower(value: KotlinType) = lowerIntoRustBuffer(value)
 }
@@ -259,14 +259,14 @@ internal open class UniffiRustCallStatus : Structure() {
     }
 }
 
-class InternalException(message: String) : kotlin.Exception(message)
+internal class InternalException(message: String) : kotlin.Exception(message)
 
 /**
  * Each top-level error class has a companion object that can lift the error from the call status's rust buffer
  *
  * @suppress
  */
-interface UniffiRustCallStatusErrorHandler<E> {
+internal interface UniffiRustCallStatusErrorHandler<E> {
     fun lift(error_buf: RustBuffer.ByValue): E;
 }
 
@@ -307,7 +307,7 @@ private fun<E: kotlin.Exception> uniffiCheckCallStatus(errorHandler: UniffiRustC
  *
  * @suppress
  */
-object UniffiNullRustCallStatusErrorHandler: UniffiRustCallStatusErrorHandler<InternalException> {
+internal object UniffiNullRustCallStatusErrorHandler: UniffiRustCallStatusErrorHandler<InternalException> {
     override fun lift(error_buf: RustBuffer.ByValue): InternalException {
         RustBuffer.free(error_buf)
         return InternalException("Unexpected CALL_ERROR")
@@ -1461,7 +1461,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
 /**
  * @suppress
  */
-public fun uniffiEnsureInitialized() {
+internal fun uniffiEnsureInitialized() {
     // Call arbitrary methods on IntegrityCheckingUniffiLib and UniffiLib to ensure that
     // their init blocks run. This ensures initialization across crates works as expected.
     IntegrityCheckingUniffiLib.ensureInitialized()
@@ -1597,7 +1597,7 @@ internal object uniffiForeignFutureDroppedCallbackImpl: UniffiForeignFutureDropp
 }
 
 // For testing
-public fun uniffiForeignFutureHandleCount() = uniffiForeignFutureHandleMap.size
+internal fun uniffiForeignFutureHandleCount() = uniffiForeignFutureHandleMap.size
 
 // Public interface members begin here.
 
@@ -1610,7 +1610,7 @@ public fun uniffiForeignFutureHandleCount() = uniffiForeignFutureHandleMap.size
 //
 // The easiest way to ensure this method is called is to use the `.use`
 // helper method to execute a block and destroy the object at the end.
-interface Disposable {
+internal interface Disposable {
     fun destroy()
     companion object {
         fun destroy(vararg args: Any?) {
@@ -1648,7 +1648,7 @@ interface Disposable {
 /**
  * @suppress
  */
-inline fun <T : Disposable?, R> T.use(block: (T) -> R) =
+internal inline fun <T : Disposable?, R> T.use(block: (T) -> R) =
     try {
         block(this)
     } finally {
@@ -1669,14 +1669,14 @@ inline fun <T : Disposable?, R> T.use(block: (T) -> R) =
  *
  * @suppress
  * */
-object UniffiWithHandle
+internal object UniffiWithHandle
 
 /**
  * Used to instantiate an interface without an actual pointer, for fakes in tests, mostly.
  *
  * @suppress
  * */
-object NoHandle// Magic number for the Rust proxy to call using the same mechanism as every other method,
+internal object NoHandle// Magic number for the Rust proxy to call using the same mechanism as every other method,
 // to free the callback once it's dropped by Rust.
 internal const val IDX_CALLBACK_FREE = 0
 // Callback return codes
@@ -1687,7 +1687,7 @@ internal const val UNIFFI_CALLBACK_UNEXPECTED_ERROR = 2
 /**
  * @suppress
  */
-public abstract class FfiConverterCallbackInterface<CallbackInterface: Any>: FfiConverter<CallbackInterface, Long> {
+internal abstract class FfiConverterCallbackInterface<CallbackInterface: Any>: FfiConverter<CallbackInterface, Long> {
     internal val handleMap = UniffiHandleMap<CallbackInterface>()
 
     internal fun drop(handle: Long) {
@@ -1718,7 +1718,7 @@ public abstract class FfiConverterCallbackInterface<CallbackInterface: Any>: Ffi
  *
  * @suppress
  */
-interface UniffiCleaner {
+internal interface UniffiCleaner {
     interface Cleanable {
         fun clean()
     }
@@ -1776,7 +1776,7 @@ private class JavaLangRefCleanable(
 /**
  * @suppress
  */
-public object FfiConverterUShort: FfiConverter<UShort, Short> {
+internal object FfiConverterUShort: FfiConverter<UShort, Short> {
     override fun lift(value: Short): UShort {
         return value.toUShort()
     }
@@ -1803,7 +1803,7 @@ public object FfiConverterUShort: FfiConverter<UShort, Short> {
 /**
  * @suppress
  */
-public object FfiConverterUInt: FfiConverter<UInt, Int> {
+internal object FfiConverterUInt: FfiConverter<UInt, Int> {
     override fun lift(value: Int): UInt {
         return value.toUInt()
     }
@@ -1826,7 +1826,7 @@ public object FfiConverterUInt: FfiConverter<UInt, Int> {
 /**
  * @suppress
  */
-public object FfiConverterULong: FfiConverter<ULong, Long> {
+internal object FfiConverterULong: FfiConverter<ULong, Long> {
     override fun lift(value: Long): ULong {
         return value.toULong()
     }
@@ -1849,7 +1849,7 @@ public object FfiConverterULong: FfiConverter<ULong, Long> {
 /**
  * @suppress
  */
-public object FfiConverterLong: FfiConverter<Long, Long> {
+internal object FfiConverterLong: FfiConverter<Long, Long> {
     override fun lift(value: Long): Long {
         return value
     }
@@ -1872,7 +1872,7 @@ public object FfiConverterLong: FfiConverter<Long, Long> {
 /**
  * @suppress
  */
-public object FfiConverterBoolean: FfiConverter<Boolean, Byte> {
+internal object FfiConverterBoolean: FfiConverter<Boolean, Byte> {
     override fun lift(value: Byte): Boolean {
         return value.toInt() != 0
     }
@@ -1895,7 +1895,7 @@ public object FfiConverterBoolean: FfiConverter<Boolean, Byte> {
 /**
  * @suppress
  */
-public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
+internal object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
     // Note: we don't inherit from FfiConverterRustBuffer, because we use a
     // special encoding when lowering/lifting.  We can use `RustBuffer.len` to
     // store our length and avoid writing it out to the buffer.
@@ -1952,7 +1952,7 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
 /**
  * @suppress
  */
-public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
+internal object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
     override fun read(buf: ByteBuffer): ByteArray {
         val len = buf.getInt()
         val byteArr = ByteArray(len)
@@ -2067,7 +2067,7 @@ public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
 /**
  * Cancels the calls that it was given to. For hosts whose own cancellation doesn't reach the call, such as Swift's.
  */
-public interface CancelHandleInterface {
+internal interface CancelHandleInterface {
 
     /**
      * Cancels the calls that have it, and those that will.
@@ -2080,7 +2080,7 @@ public interface CancelHandleInterface {
 /**
  * Cancels the calls that it was given to. For hosts whose own cancellation doesn't reach the call, such as Swift's.
  */
-open class CancelHandle: Disposable, AutoCloseable, CancelHandleInterface
+internal open class CancelHandle: Disposable, AutoCloseable, CancelHandleInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -2226,7 +2226,7 @@ open class CancelHandle: Disposable, AutoCloseable, CancelHandleInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeCancelHandle: FfiConverter<CancelHandle, Long> {
+internal object FfiConverterTypeCancelHandle: FfiConverter<CancelHandle, Long> {
     override fun lower(value: CancelHandle): Long {
         return value.uniffiCloneHandle()
     }
@@ -2345,7 +2345,7 @@ public object FfiConverterTypeCancelHandle: FfiConverter<CancelHandle, Long> {
 /**
  * Hands out short-lived access tokens.
  */
-public interface NativeAccessTokenSource {
+internal interface NativeAccessTokenSource {
 
     /**
      * A token for the user who is signed in. `rejected` is the token that the API has just refused, if that is why another
@@ -2359,7 +2359,7 @@ public interface NativeAccessTokenSource {
 /**
  * Hands out short-lived access tokens.
  */
-open class NativeAccessTokenSourceImpl: Disposable, AutoCloseable, NativeAccessTokenSource
+internal open class NativeAccessTokenSourceImpl: Disposable, AutoCloseable, NativeAccessTokenSource
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -2567,7 +2567,7 @@ internal object uniffiCallbackInterfaceNativeAccessTokenSource {
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeAccessTokenSource: FfiConverter<NativeAccessTokenSource, Long> {
+internal object FfiConverterTypeNativeAccessTokenSource: FfiConverter<NativeAccessTokenSource, Long> {
     internal val handleMap = UniffiHandleMap<NativeAccessTokenSource>()
 
     override fun lower(value: NativeAccessTokenSource): Long {
@@ -2701,7 +2701,7 @@ public object FfiConverterTypeNativeAccessTokenSource: FfiConverter<NativeAccess
 /**
  * Writes that are sent together.
  */
-public interface NativeBatchInterface {
+internal interface NativeBatchInterface {
 
     /**
      * Adds an operation by its name, with its arguments as the text of one JSON object with wire names.
@@ -2714,7 +2714,7 @@ public interface NativeBatchInterface {
 /**
  * Writes that are sent together.
  */
-open class NativeBatch: Disposable, AutoCloseable, NativeBatchInterface
+internal open class NativeBatch: Disposable, AutoCloseable, NativeBatchInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -2862,7 +2862,7 @@ open class NativeBatch: Disposable, AutoCloseable, NativeBatchInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeBatch: FfiConverter<NativeBatch, Long> {
+internal object FfiConverterTypeNativeBatch: FfiConverter<NativeBatch, Long> {
     override fun lower(value: NativeBatch): Long {
         return value.uniffiCloneHandle()
     }
@@ -2981,7 +2981,7 @@ public object FfiConverterTypeNativeBatch: FfiConverter<NativeBatch, Long> {
 /**
  * An application, ready to authorize and to call.
  */
-public interface NativeClientInterface {
+internal interface NativeClientInterface {
 
     /**
      * The same client with an Admin API key as its credential.
@@ -3054,7 +3054,7 @@ public interface NativeClientInterface {
 /**
  * An application, ready to authorize and to call.
  */
-open class NativeClient: Disposable, AutoCloseable, NativeClientInterface
+internal open class NativeClient: Disposable, AutoCloseable, NativeClientInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -3470,7 +3470,7 @@ open class NativeClient: Disposable, AutoCloseable, NativeClientInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeClient: FfiConverter<NativeClient, Long> {
+internal object FfiConverterTypeNativeClient: FfiConverter<NativeClient, Long> {
     override fun lower(value: NativeClient): Long {
         return value.uniffiCloneHandle()
     }
@@ -3589,7 +3589,7 @@ public object FfiConverterTypeNativeClient: FfiConverter<NativeClient, Long> {
 /**
  * A clock that moves only when told to, for tests.
  */
-public interface NativeClockInterface {
+internal interface NativeClockInterface {
 
     /**
      * The time that it shows, in milliseconds since 1970.
@@ -3607,7 +3607,7 @@ public interface NativeClockInterface {
 /**
  * A clock that moves only when told to, for tests.
  */
-open class NativeClock: Disposable, AutoCloseable, NativeClockInterface
+internal open class NativeClock: Disposable, AutoCloseable, NativeClockInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -3753,7 +3753,7 @@ open class NativeClock: Disposable, AutoCloseable, NativeClockInterface
     /**
      * A clock that stands at a time, in milliseconds since 1970.
      */
-    @Throws(NativeException::class) fun `startingAt`(`unixMs`: kotlin.Long): NativeClock {
+    internal @Throws(NativeException::class) fun `startingAt`(`unixMs`: kotlin.Long): NativeClock {
             return FfiConverterTypeNativeClock.lift(
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativeclock_starting_at(
@@ -3774,7 +3774,7 @@ open class NativeClock: Disposable, AutoCloseable, NativeClockInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeClock: FfiConverter<NativeClock, Long> {
+internal object FfiConverterTypeNativeClock: FfiConverter<NativeClock, Long> {
     override fun lower(value: NativeClock): Long {
         return value.uniffiCloneHandle()
     }
@@ -3893,7 +3893,7 @@ public object FfiConverterTypeNativeClock: FfiConverter<NativeClock, Long> {
 /**
  * One authorization that was granted.
  */
-public interface NativeConnectionInterface {
+internal interface NativeConnectionInterface {
 
     /**
      * Hands out an access token that is good now.
@@ -3946,7 +3946,7 @@ public interface NativeConnectionInterface {
 /**
  * One authorization that was granted.
  */
-open class NativeConnection: Disposable, AutoCloseable, NativeConnectionInterface
+internal open class NativeConnection: Disposable, AutoCloseable, NativeConnectionInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -4251,7 +4251,7 @@ open class NativeConnection: Disposable, AutoCloseable, NativeConnectionInterfac
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeConnection: FfiConverter<NativeConnection, Long> {
+internal object FfiConverterTypeNativeConnection: FfiConverter<NativeConnection, Long> {
     override fun lower(value: NativeConnection): Long {
         return value.uniffiCloneHandle()
     }
@@ -4370,7 +4370,7 @@ public object FfiConverterTypeNativeConnection: FfiConverter<NativeConnection, L
 /**
  * Signs embed tokens with the key pair of an embed.
  */
-public interface NativeEmbedTokensInterface {
+internal interface NativeEmbedTokensInterface {
 
     /**
      * Signs a token that carries these claims: the text of a JSON object.
@@ -4383,7 +4383,7 @@ public interface NativeEmbedTokensInterface {
 /**
  * Signs embed tokens with the key pair of an embed.
  */
-open class NativeEmbedTokens: Disposable, AutoCloseable, NativeEmbedTokensInterface
+internal open class NativeEmbedTokens: Disposable, AutoCloseable, NativeEmbedTokensInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -4535,7 +4535,7 @@ open class NativeEmbedTokens: Disposable, AutoCloseable, NativeEmbedTokensInterf
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeEmbedTokens: FfiConverter<NativeEmbedTokens, Long> {
+internal object FfiConverterTypeNativeEmbedTokens: FfiConverter<NativeEmbedTokens, Long> {
     override fun lower(value: NativeEmbedTokens): Long {
         return value.uniffiCloneHandle()
     }
@@ -4654,7 +4654,7 @@ public object FfiConverterTypeNativeEmbedTokens: FfiConverter<NativeEmbedTokens,
 /**
  * An authorization URL on its way through an app.
  */
-public interface NativeHandOffInterface {
+internal interface NativeHandOffInterface {
 
     /**
      * Checks that a callback answers this authorization, and returns what to send to the backend.
@@ -4682,7 +4682,7 @@ public interface NativeHandOffInterface {
 /**
  * An authorization URL on its way through an app.
  */
-open class NativeHandOff: Disposable, AutoCloseable, NativeHandOffInterface
+internal open class NativeHandOff: Disposable, AutoCloseable, NativeHandOffInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -4871,7 +4871,7 @@ open class NativeHandOff: Disposable, AutoCloseable, NativeHandOffInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeHandOff: FfiConverter<NativeHandOff, Long> {
+internal object FfiConverterTypeNativeHandOff: FfiConverter<NativeHandOff, Long> {
     override fun lower(value: NativeHandOff): Long {
         return value.uniffiCloneHandle()
     }
@@ -4990,7 +4990,7 @@ public object FfiConverterTypeNativeHandOff: FfiConverter<NativeHandOff, Long> {
 /**
  * Any handle: a client, an organization, an account or a service account.
  */
-public interface NativeHandleInterface {
+internal interface NativeHandleInterface {
 
     /**
      * Follows the link to the next page that an earlier reply of the operation held.
@@ -5018,7 +5018,7 @@ public interface NativeHandleInterface {
 /**
  * Any handle: a client, an organization, an account or a service account.
  */
-open class NativeHandle: Disposable, AutoCloseable, NativeHandleInterface
+internal open class NativeHandle: Disposable, AutoCloseable, NativeHandleInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -5250,7 +5250,7 @@ open class NativeHandle: Disposable, AutoCloseable, NativeHandleInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeHandle: FfiConverter<NativeHandle, Long> {
+internal object FfiConverterTypeNativeHandle: FfiConverter<NativeHandle, Long> {
     override fun lower(value: NativeHandle): Long {
         return value.uniffiCloneHandle()
     }
@@ -5369,7 +5369,7 @@ public object FfiConverterTypeNativeHandle: FfiConverter<NativeHandle, Long> {
 /**
  * A member who is impersonated.
  */
-public interface NativeMemberInterface {
+internal interface NativeMemberInterface {
 
     /**
      * Calls as the member.
@@ -5387,7 +5387,7 @@ public interface NativeMemberInterface {
 /**
  * A member who is impersonated.
  */
-open class NativeMember: Disposable, AutoCloseable, NativeMemberInterface
+internal open class NativeMember: Disposable, AutoCloseable, NativeMemberInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -5540,7 +5540,7 @@ open class NativeMember: Disposable, AutoCloseable, NativeMemberInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeMember: FfiConverter<NativeMember, Long> {
+internal object FfiConverterTypeNativeMember: FfiConverter<NativeMember, Long> {
     override fun lower(value: NativeMember): Long {
         return value.uniffiCloneHandle()
     }
@@ -5659,7 +5659,7 @@ public object FfiConverterTypeNativeMember: FfiConverter<NativeMember, Long> {
 /**
  * An organization: calls for itself, and for its members.
  */
-public interface NativeOrganizationInterface {
+internal interface NativeOrganizationInterface {
 
     /**
      * Calls for the organization itself.
@@ -5682,7 +5682,7 @@ public interface NativeOrganizationInterface {
 /**
  * An organization: calls for itself, and for its members.
  */
-open class NativeOrganization: Disposable, AutoCloseable, NativeOrganizationInterface
+internal open class NativeOrganization: Disposable, AutoCloseable, NativeOrganizationInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -5862,7 +5862,7 @@ open class NativeOrganization: Disposable, AutoCloseable, NativeOrganizationInte
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeOrganization: FfiConverter<NativeOrganization, Long> {
+internal object FfiConverterTypeNativeOrganization: FfiConverter<NativeOrganization, Long> {
     override fun lower(value: NativeOrganization): Long {
         return value.uniffiCloneHandle()
     }
@@ -5981,7 +5981,7 @@ public object FfiConverterTypeNativeOrganization: FfiConverter<NativeOrganizatio
 /**
  * A client that calls with access tokens of a source.
  */
-public interface NativePublicClientInterface {
+internal interface NativePublicClientInterface {
 
     /**
      * The user for whom the source hands out tokens.
@@ -5999,7 +5999,7 @@ public interface NativePublicClientInterface {
 /**
  * A client that calls with access tokens of a source.
  */
-open class NativePublicClient: Disposable, AutoCloseable, NativePublicClientInterface
+internal open class NativePublicClient: Disposable, AutoCloseable, NativePublicClientInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -6166,7 +6166,7 @@ open class NativePublicClient: Disposable, AutoCloseable, NativePublicClientInte
 /**
  * @suppress
  */
-public object FfiConverterTypeNativePublicClient: FfiConverter<NativePublicClient, Long> {
+internal object FfiConverterTypeNativePublicClient: FfiConverter<NativePublicClient, Long> {
     override fun lower(value: NativePublicClient): Long {
         return value.uniffiCloneHandle()
     }
@@ -6285,7 +6285,7 @@ public object FfiConverterTypeNativePublicClient: FfiConverter<NativePublicClien
 /**
  * Remembers what has been processed.
  */
-public interface NativeReplayGuardInterface {
+internal interface NativeReplayGuardInterface {
 
     /**
      * Whether this body comes for the first time, and remembers it if so.
@@ -6303,7 +6303,7 @@ public interface NativeReplayGuardInterface {
 /**
  * Remembers what has been processed.
  */
-open class NativeReplayGuard: Disposable, AutoCloseable, NativeReplayGuardInterface
+internal open class NativeReplayGuard: Disposable, AutoCloseable, NativeReplayGuardInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -6470,7 +6470,7 @@ open class NativeReplayGuard: Disposable, AutoCloseable, NativeReplayGuardInterf
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeReplayGuard: FfiConverter<NativeReplayGuard, Long> {
+internal object FfiConverterTypeNativeReplayGuard: FfiConverter<NativeReplayGuard, Long> {
     override fun lower(value: NativeReplayGuard): Long {
         return value.uniffiCloneHandle()
     }
@@ -6589,7 +6589,7 @@ public object FfiConverterTypeNativeReplayGuard: FfiConverter<NativeReplayGuard,
 /**
  * A token store.
  */
-public interface NativeStoreInterface {
+internal interface NativeStoreInterface {
 
     /**
      * Goes on with other keys.
@@ -6607,7 +6607,7 @@ public interface NativeStoreInterface {
 /**
  * A token store.
  */
-open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
+internal open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -6761,7 +6761,7 @@ open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
     /**
      * Keeps tokens in files of a folder.
      */
-    @Throws(NativeException::class) fun `file`(`path`: kotlin.String): NativeStore {
+    internal @Throws(NativeException::class) fun `file`(`path`: kotlin.String): NativeStore {
             return FfiConverterTypeNativeStore.lift(
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_file(
@@ -6777,7 +6777,7 @@ open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
     /**
      * Keeps tokens in a store of the host's own. The identity is equal for two objects that reach the same records.
      */
-    @Throws(NativeException::class) fun `foreign`(`identity`: kotlin.String, `store`: NativeTokenStore): NativeStore {
+    internal @Throws(NativeException::class) fun `foreign`(`identity`: kotlin.String, `store`: NativeTokenStore): NativeStore {
             return FfiConverterTypeNativeStore.lift(
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_foreign(
@@ -6794,7 +6794,7 @@ open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
     /**
      * Keeps tokens in the memory of this process.
      */
-    @Throws(NativeException::class) fun `memory`(): NativeStore {
+    internal @Throws(NativeException::class) fun `memory`(): NativeStore {
             return FfiConverterTypeNativeStore.lift(
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_memory(
@@ -6809,7 +6809,7 @@ open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
     /**
      * Encrypts what another store keeps, with keys in base64, the current one first.
      */
-    @Throws(NativeException::class) fun `sealed`(`inner`: NativeStore, `keys`: kotlin.String, `allowClearTextReads`: kotlin.Boolean): NativeStore {
+    internal @Throws(NativeException::class) fun `sealed`(`inner`: NativeStore, `keys`: kotlin.String, `allowClearTextReads`: kotlin.Boolean): NativeStore {
             return FfiConverterTypeNativeStore.lift(
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_sealed(
@@ -6827,7 +6827,7 @@ open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
     /**
      * Keeps tokens in a SQLite database.
      */
-    @Throws(NativeException::class) fun `sqlite`(`path`: kotlin.String): NativeStore {
+    internal @Throws(NativeException::class) fun `sqlite`(`path`: kotlin.String): NativeStore {
             return FfiConverterTypeNativeStore.lift(
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_sqlite(
@@ -6848,7 +6848,7 @@ open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeStore: FfiConverter<NativeStore, Long> {
+internal object FfiConverterTypeNativeStore: FfiConverter<NativeStore, Long> {
     override fun lower(value: NativeStore): Long {
         return value.uniffiCloneHandle()
     }
@@ -6967,7 +6967,7 @@ public object FfiConverterTypeNativeStore: FfiConverter<NativeStore, Long> {
 /**
  * A place that keeps token records, in the host. What it must promise is written on the core's `TokenStore`.
  */
-public interface NativeTokenStore {
+internal interface NativeTokenStore {
 
     /**
      * Reads a record.
@@ -7005,7 +7005,7 @@ public interface NativeTokenStore {
 /**
  * A place that keeps token records, in the host. What it must promise is written on the core's `TokenStore`.
  */
-open class NativeTokenStoreImpl: Disposable, AutoCloseable, NativeTokenStore
+internal open class NativeTokenStoreImpl: Disposable, AutoCloseable, NativeTokenStore
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -7522,7 +7522,7 @@ internal object uniffiCallbackInterfaceNativeTokenStore {
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeTokenStore: FfiConverter<NativeTokenStore, Long> {
+internal object FfiConverterTypeNativeTokenStore: FfiConverter<NativeTokenStore, Long> {
     internal val handleMap = UniffiHandleMap<NativeTokenStore>()
 
     override fun lower(value: NativeTokenStore): Long {
@@ -7656,7 +7656,7 @@ public object FfiConverterTypeNativeTokenStore: FfiConverter<NativeTokenStore, L
 /**
  * Checks signatures with one or several client secrets.
  */
-public interface NativeVerifierInterface {
+internal interface NativeVerifierInterface {
 
     /**
      * Accepts what another secret has signed, too.
@@ -7679,7 +7679,7 @@ public interface NativeVerifierInterface {
 /**
  * Checks signatures with one or several client secrets.
  */
-open class NativeVerifier: Disposable, AutoCloseable, NativeVerifierInterface
+internal open class NativeVerifier: Disposable, AutoCloseable, NativeVerifierInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -7866,7 +7866,7 @@ open class NativeVerifier: Disposable, AutoCloseable, NativeVerifierInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeVerifier: FfiConverter<NativeVerifier, Long> {
+internal object FfiConverterTypeNativeVerifier: FfiConverter<NativeVerifier, Long> {
     override fun lower(value: NativeVerifier): Long {
         return value.uniffiCloneHandle()
     }
@@ -7891,7 +7891,7 @@ public object FfiConverterTypeNativeVerifier: FfiConverter<NativeVerifier, Long>
 /**
  * A short-lived access token.
  */
-data class NativeAccessToken (
+internal data class NativeAccessToken (
     /**
      * The token itself.
      */
@@ -7914,7 +7914,7 @@ data class NativeAccessToken (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeAccessToken: FfiConverterRustBuffer<NativeAccessToken> {
+internal object FfiConverterTypeNativeAccessToken: FfiConverterRustBuffer<NativeAccessToken> {
     override fun read(buf: ByteBuffer): NativeAccessToken {
         return NativeAccessToken(
             FfiConverterString.read(buf),
@@ -7938,7 +7938,7 @@ public object FfiConverterTypeNativeAccessToken: FfiConverterRustBuffer<NativeAc
 /**
  * The application, and what only the door of servers has.
  */
-data class NativeApplication (
+internal data class NativeApplication (
     /**
      * The application's id.
      */
@@ -7982,7 +7982,7 @@ data class NativeApplication (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeApplication: FfiConverterRustBuffer<NativeApplication> {
+internal object FfiConverterTypeNativeApplication: FfiConverterRustBuffer<NativeApplication> {
     override fun read(buf: ByteBuffer): NativeApplication {
         return NativeApplication(
             FfiConverterString.read(buf),
@@ -8012,7 +8012,7 @@ public object FfiConverterTypeNativeApplication: FfiConverterRustBuffer<NativeAp
 /**
  * What to ask an owner for.
  */
-data class NativeAuthorizationRequest (
+internal data class NativeAuthorizationRequest (
     /**
      * The flow.
      */
@@ -8085,7 +8085,7 @@ data class NativeAuthorizationRequest (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeAuthorizationRequest: FfiConverterRustBuffer<NativeAuthorizationRequest> {
+internal object FfiConverterTypeNativeAuthorizationRequest: FfiConverterRustBuffer<NativeAuthorizationRequest> {
     override fun read(buf: ByteBuffer): NativeAuthorizationRequest {
         return NativeAuthorizationRequest(
             FfiConverterTypeNativeFlow.read(buf),
@@ -8139,7 +8139,7 @@ public object FfiConverterTypeNativeAuthorizationRequest: FfiConverterRustBuffer
 /**
  * How a call is carried out, where it differs from the client's settings.
  */
-data class NativeCallOptions (
+internal data class NativeCallOptions (
     /**
      * The time for the whole call, repetitions included.
      */
@@ -8167,7 +8167,7 @@ data class NativeCallOptions (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeCallOptions: FfiConverterRustBuffer<NativeCallOptions> {
+internal object FfiConverterTypeNativeCallOptions: FfiConverterRustBuffer<NativeCallOptions> {
     override fun read(buf: ByteBuffer): NativeCallOptions {
         return NativeCallOptions(
             FfiConverterOptionalULong.read(buf),
@@ -8194,7 +8194,7 @@ public object FfiConverterTypeNativeCallOptions: FfiConverterRustBuffer<NativeCa
 /**
  * What the core says about a failure.
  */
-data class NativeFailure (
+internal data class NativeFailure (
     /**
      * What the caller should do: `config`, `authorization`, … as the core names it.
      */
@@ -8257,7 +8257,7 @@ data class NativeFailure (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeFailure: FfiConverterRustBuffer<NativeFailure> {
+internal object FfiConverterTypeNativeFailure: FfiConverterRustBuffer<NativeFailure> {
     override fun read(buf: ByteBuffer): NativeFailure {
         return NativeFailure(
             FfiConverterString.read(buf),
@@ -8305,7 +8305,7 @@ public object FfiConverterTypeNativeFailure: FfiConverterRustBuffer<NativeFailur
 /**
  * One complaint about one field.
  */
-data class NativeFieldError (
+internal data class NativeFieldError (
     /**
      * A stable key, for example `errors.required`.
      */
@@ -8328,7 +8328,7 @@ data class NativeFieldError (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeFieldError: FfiConverterRustBuffer<NativeFieldError> {
+internal object FfiConverterTypeNativeFieldError: FfiConverterRustBuffer<NativeFieldError> {
     override fun read(buf: ByteBuffer): NativeFieldError {
         return NativeFieldError(
             FfiConverterString.read(buf),
@@ -8352,7 +8352,7 @@ public object FfiConverterTypeNativeFieldError: FfiConverterRustBuffer<NativeFie
 /**
  * The complaints about one field.
  */
-data class NativeFieldErrors (
+internal data class NativeFieldErrors (
     /**
      * The wire name of the argument.
      */
@@ -8375,7 +8375,7 @@ data class NativeFieldErrors (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeFieldErrors: FfiConverterRustBuffer<NativeFieldErrors> {
+internal object FfiConverterTypeNativeFieldErrors: FfiConverterRustBuffer<NativeFieldErrors> {
     override fun read(buf: ByteBuffer): NativeFieldErrors {
         return NativeFieldErrors(
             FfiConverterString.read(buf),
@@ -8399,7 +8399,7 @@ public object FfiConverterTypeNativeFieldErrors: FfiConverterRustBuffer<NativeFi
 /**
  * The key of a record.
  */
-data class NativeKey (
+internal data class NativeKey (
     /**
      * Data center (or base URL) and application.
      */
@@ -8422,7 +8422,7 @@ data class NativeKey (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeKey: FfiConverterRustBuffer<NativeKey> {
+internal object FfiConverterTypeNativeKey: FfiConverterRustBuffer<NativeKey> {
     override fun read(buf: ByteBuffer): NativeKey {
         return NativeKey(
             FfiConverterString.read(buf),
@@ -8446,7 +8446,7 @@ public object FfiConverterTypeNativeKey: FfiConverterRustBuffer<NativeKey> {
 /**
  * Which records to list.
  */
-data class NativeListQuery (
+internal data class NativeListQuery (
     /**
      * The namespace.
      */
@@ -8479,7 +8479,7 @@ data class NativeListQuery (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeListQuery: FfiConverterRustBuffer<NativeListQuery> {
+internal object FfiConverterTypeNativeListQuery: FfiConverterRustBuffer<NativeListQuery> {
     override fun read(buf: ByteBuffer): NativeListQuery {
         return NativeListQuery(
             FfiConverterString.read(buf),
@@ -8509,7 +8509,7 @@ public object FfiConverterTypeNativeListQuery: FfiConverterRustBuffer<NativeList
 /**
  * A record as it appears in a list.
  */
-data class NativeListedRecord (
+internal data class NativeListedRecord (
     /**
      * The connection.
      */
@@ -8537,7 +8537,7 @@ data class NativeListedRecord (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeListedRecord: FfiConverterRustBuffer<NativeListedRecord> {
+internal object FfiConverterTypeNativeListedRecord: FfiConverterRustBuffer<NativeListedRecord> {
     override fun read(buf: ByteBuffer): NativeListedRecord {
         return NativeListedRecord(
             FfiConverterString.read(buf),
@@ -8564,7 +8564,7 @@ public object FfiConverterTypeNativeListedRecord: FfiConverterRustBuffer<NativeL
 /**
  * A parameter of a query.
  */
-data class NativeParameter (
+internal data class NativeParameter (
     /**
      * Its name.
      */
@@ -8587,7 +8587,7 @@ data class NativeParameter (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeParameter: FfiConverterRustBuffer<NativeParameter> {
+internal object FfiConverterTypeNativeParameter: FfiConverterRustBuffer<NativeParameter> {
     override fun read(buf: ByteBuffer): NativeParameter {
         return NativeParameter(
             FfiConverterString.read(buf),
@@ -8611,7 +8611,7 @@ public object FfiConverterTypeNativeParameter: FfiConverterRustBuffer<NativePara
 /**
  * An authorization that waits for its callback.
  */
-data class NativePending (
+internal data class NativePending (
     /**
      * The one opaque text for the owner's session.
      */
@@ -8649,7 +8649,7 @@ data class NativePending (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativePending: FfiConverterRustBuffer<NativePending> {
+internal object FfiConverterTypeNativePending: FfiConverterRustBuffer<NativePending> {
     override fun read(buf: ByteBuffer): NativePending {
         return NativePending(
             FfiConverterString.read(buf),
@@ -8682,7 +8682,7 @@ public object FfiConverterTypeNativePending: FfiConverterRustBuffer<NativePendin
 /**
  * How many requests are sent.
  */
-data class NativeRateLimit (
+internal data class NativeRateLimit (
     /**
      * At most this many in a second.
      */
@@ -8705,7 +8705,7 @@ data class NativeRateLimit (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeRateLimit: FfiConverterRustBuffer<NativeRateLimit> {
+internal object FfiConverterTypeNativeRateLimit: FfiConverterRustBuffer<NativeRateLimit> {
     override fun read(buf: ByteBuffer): NativeRateLimit {
         return NativeRateLimit(
             FfiConverterUInt.read(buf),
@@ -8729,7 +8729,7 @@ public object FfiConverterTypeNativeRateLimit: FfiConverterRustBuffer<NativeRate
 /**
  * What is written into a store.
  */
-data class NativeRecord (
+internal data class NativeRecord (
     /**
      * Opaque text, which holds secrets.
      */
@@ -8752,7 +8752,7 @@ data class NativeRecord (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeRecord: FfiConverterRustBuffer<NativeRecord> {
+internal object FfiConverterTypeNativeRecord: FfiConverterRustBuffer<NativeRecord> {
     override fun read(buf: ByteBuffer): NativeRecord {
         return NativeRecord(
             FfiConverterString.read(buf),
@@ -8776,7 +8776,7 @@ public object FfiConverterTypeNativeRecord: FfiConverterRustBuffer<NativeRecord>
 /**
  * The answer to a call that succeeded.
  */
-data class NativeReply (
+internal data class NativeReply (
     /**
      * The HTTP status.
      */
@@ -8814,7 +8814,7 @@ data class NativeReply (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeReply: FfiConverterRustBuffer<NativeReply> {
+internal object FfiConverterTypeNativeReply: FfiConverterRustBuffer<NativeReply> {
     override fun read(buf: ByteBuffer): NativeReply {
         return NativeReply(
             FfiConverterUShort.read(buf),
@@ -8847,7 +8847,7 @@ public object FfiConverterTypeNativeReply: FfiConverterRustBuffer<NativeReply> {
 /**
  * How calls are repeated. What is absent has the core's default.
  */
-data class NativeRetry (
+internal data class NativeRetry (
     /**
      * How often a call is sent at the most.
      */
@@ -8875,7 +8875,7 @@ data class NativeRetry (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeRetry: FfiConverterRustBuffer<NativeRetry> {
+internal object FfiConverterTypeNativeRetry: FfiConverterRustBuffer<NativeRetry> {
     override fun read(buf: ByteBuffer): NativeRetry {
         return NativeRetry(
             FfiConverterOptionalUInt.read(buf),
@@ -8902,7 +8902,7 @@ public object FfiConverterTypeNativeRetry: FfiConverterRustBuffer<NativeRetry> {
 /**
  * What [`NativeStore::rewrap_all`] did.
  */
-data class NativeRewrapped (
+internal data class NativeRewrapped (
     /**
      * Records that were moved to the current key.
      */
@@ -8930,7 +8930,7 @@ data class NativeRewrapped (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeRewrapped: FfiConverterRustBuffer<NativeRewrapped> {
+internal object FfiConverterTypeNativeRewrapped: FfiConverterRustBuffer<NativeRewrapped> {
     override fun read(buf: ByteBuffer): NativeRewrapped {
         return NativeRewrapped(
             FfiConverterULong.read(buf),
@@ -8957,7 +8957,7 @@ public object FfiConverterTypeNativeRewrapped: FfiConverterRustBuffer<NativeRewr
 /**
  * Where to call, and how. What is absent has the core's default.
  */
-data class NativeSettings (
+internal data class NativeSettings (
     /**
      * The language of the host, for the `User-Agent`.
      */
@@ -9049,7 +9049,7 @@ data class NativeSettings (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeSettings: FfiConverterRustBuffer<NativeSettings> {
+internal object FfiConverterTypeNativeSettings: FfiConverterRustBuffer<NativeSettings> {
     override fun read(buf: ByteBuffer): NativeSettings {
         return NativeSettings(
             FfiConverterString.read(buf),
@@ -9103,7 +9103,7 @@ public object FfiConverterTypeNativeSettings: FfiConverterRustBuffer<NativeSetti
 /**
  * What is read from a store.
  */
-data class NativeStoredRecord (
+internal data class NativeStoredRecord (
     /**
      * The record as it was saved.
      */
@@ -9126,7 +9126,7 @@ data class NativeStoredRecord (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeStoredRecord: FfiConverterRustBuffer<NativeStoredRecord> {
+internal object FfiConverterTypeNativeStoredRecord: FfiConverterRustBuffer<NativeStoredRecord> {
     override fun read(buf: ByteBuffer): NativeStoredRecord {
         return NativeStoredRecord(
             FfiConverterTypeNativeRecord.read(buf),
@@ -9150,7 +9150,7 @@ public object FfiConverterTypeNativeStoredRecord: FfiConverterRustBuffer<NativeS
 /**
  * What is known of a connection. Holds no secret.
  */
-data class NativeSummary (
+internal data class NativeSummary (
     /**
      * Its name in the store.
      */
@@ -9218,7 +9218,7 @@ data class NativeSummary (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeSummary: FfiConverterRustBuffer<NativeSummary> {
+internal object FfiConverterTypeNativeSummary: FfiConverterRustBuffer<NativeSummary> {
     override fun read(buf: ByteBuffer): NativeSummary {
         return NativeSummary(
             FfiConverterString.read(buf),
@@ -9269,7 +9269,7 @@ public object FfiConverterTypeNativeSummary: FfiConverterRustBuffer<NativeSummar
 /**
  * What became of one entry of a batch.
  */
-data class NativeVerdict (
+internal data class NativeVerdict (
     /**
      * What it was answered with, as JSON; mostly nothing.
      */
@@ -9292,7 +9292,7 @@ data class NativeVerdict (
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeVerdict: FfiConverterRustBuffer<NativeVerdict> {
+internal object FfiConverterTypeNativeVerdict: FfiConverterRustBuffer<NativeVerdict> {
     override fun read(buf: ByteBuffer): NativeVerdict {
         return NativeVerdict(
             FfiConverterOptionalByteArray.read(buf),
@@ -9318,7 +9318,7 @@ public object FfiConverterTypeNativeVerdict: FfiConverterRustBuffer<NativeVerdic
 /**
  * Why a call has no outcome.
  */
-sealed class NativeException: kotlin.Exception() {
+internal sealed class NativeException: kotlin.Exception() {
 
     /**
      * It failed.
@@ -9357,7 +9357,7 @@ sealed class NativeException: kotlin.Exception() {
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeError : FfiConverterRustBuffer<NativeException> {
+internal object FfiConverterTypeNativeError : FfiConverterRustBuffer<NativeException> {
     override fun read(buf: ByteBuffer): NativeException {
 
 
@@ -9406,7 +9406,7 @@ public object FfiConverterTypeNativeError : FfiConverterRustBuffer<NativeExcepti
  * Which of Cronofy's flows an authorization uses.
  */
 
-enum class NativeFlow {
+internal enum class NativeFlow {
 
     /**
      * Organization Connect.
@@ -9431,7 +9431,7 @@ enum class NativeFlow {
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeFlow: FfiConverterRustBuffer<NativeFlow> {
+internal object FfiConverterTypeNativeFlow: FfiConverterRustBuffer<NativeFlow> {
     override fun read(buf: ByteBuffer) = try {
         NativeFlow.values()[buf.getInt() - 1]
     } catch (e: IndexOutOfBoundsException) {
@@ -9452,7 +9452,7 @@ public object FfiConverterTypeNativeFlow: FfiConverterRustBuffer<NativeFlow> {
 /**
  * What Cronofy says. Bodies are the text of JSON objects, with wire names.
  */
-sealed class NativeNotification {
+internal sealed class NativeNotification {
 
     /**
      * Something happened to what a channel watches.
@@ -9632,7 +9632,7 @@ sealed class NativeNotification {
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeNotification : FfiConverterRustBuffer<NativeNotification>{
+internal object FfiConverterTypeNativeNotification : FfiConverterRustBuffer<NativeNotification>{
     override fun read(buf: ByteBuffer): NativeNotification {
         return when(buf.getInt()) {
             1 -> NativeNotification.Channel(
@@ -9807,7 +9807,7 @@ public object FfiConverterTypeNativeNotification : FfiConverterRustBuffer<Native
 /**
  * Why a store could not do what it was asked to. The sentence holds no secret.
  */
-sealed class NativeStoreException: kotlin.Exception() {
+internal sealed class NativeStoreException: kotlin.Exception() {
 
     /**
      * The record has another version than expected.
@@ -9879,7 +9879,7 @@ sealed class NativeStoreException: kotlin.Exception() {
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeStoreError : FfiConverterRustBuffer<NativeStoreException> {
+internal object FfiConverterTypeNativeStoreError : FfiConverterRustBuffer<NativeStoreException> {
     override fun read(buf: ByteBuffer): NativeStoreException {
 
 
@@ -9959,7 +9959,7 @@ public object FfiConverterTypeNativeStoreError : FfiConverterRustBuffer<NativeSt
 /**
  * Why there is no token.
  */
-sealed class NativeTokenSourceException: kotlin.Exception() {
+internal sealed class NativeTokenSourceException: kotlin.Exception() {
 
     /**
      * Nobody is signed in, or no calendar is connected: only the user can mend it.
@@ -10003,7 +10003,7 @@ sealed class NativeTokenSourceException: kotlin.Exception() {
 /**
  * @suppress
  */
-public object FfiConverterTypeNativeTokenSourceError : FfiConverterRustBuffer<NativeTokenSourceException> {
+internal object FfiConverterTypeNativeTokenSourceError : FfiConverterRustBuffer<NativeTokenSourceException> {
     override fun read(buf: ByteBuffer): NativeTokenSourceException {
 
 
@@ -10056,7 +10056,7 @@ public object FfiConverterTypeNativeTokenSourceError : FfiConverterRustBuffer<Na
 /**
  * @suppress
  */
-public object FfiConverterOptionalUShort: FfiConverterRustBuffer<kotlin.UShort?> {
+internal object FfiConverterOptionalUShort: FfiConverterRustBuffer<kotlin.UShort?> {
     override fun read(buf: ByteBuffer): kotlin.UShort? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10088,7 +10088,7 @@ public object FfiConverterOptionalUShort: FfiConverterRustBuffer<kotlin.UShort?>
 /**
  * @suppress
  */
-public object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
+internal object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
     override fun read(buf: ByteBuffer): kotlin.UInt? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10120,7 +10120,7 @@ public object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalULong: FfiConverterRustBuffer<kotlin.ULong?> {
+internal object FfiConverterOptionalULong: FfiConverterRustBuffer<kotlin.ULong?> {
     override fun read(buf: ByteBuffer): kotlin.ULong? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10152,7 +10152,7 @@ public object FfiConverterOptionalULong: FfiConverterRustBuffer<kotlin.ULong?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalLong: FfiConverterRustBuffer<kotlin.Long?> {
+internal object FfiConverterOptionalLong: FfiConverterRustBuffer<kotlin.Long?> {
     override fun read(buf: ByteBuffer): kotlin.Long? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10184,7 +10184,7 @@ public object FfiConverterOptionalLong: FfiConverterRustBuffer<kotlin.Long?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalBoolean: FfiConverterRustBuffer<kotlin.Boolean?> {
+internal object FfiConverterOptionalBoolean: FfiConverterRustBuffer<kotlin.Boolean?> {
     override fun read(buf: ByteBuffer): kotlin.Boolean? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10216,7 +10216,7 @@ public object FfiConverterOptionalBoolean: FfiConverterRustBuffer<kotlin.Boolean
 /**
  * @suppress
  */
-public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?> {
+internal object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?> {
     override fun read(buf: ByteBuffer): kotlin.String? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10248,7 +10248,7 @@ public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?>
 /**
  * @suppress
  */
-public object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.ByteArray?> {
+internal object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.ByteArray?> {
     override fun read(buf: ByteBuffer): kotlin.ByteArray? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10280,7 +10280,7 @@ public object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.ByteA
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeCancelHandle: FfiConverterRustBuffer<CancelHandle?> {
+internal object FfiConverterOptionalTypeCancelHandle: FfiConverterRustBuffer<CancelHandle?> {
     override fun read(buf: ByteBuffer): CancelHandle? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10312,7 +10312,7 @@ public object FfiConverterOptionalTypeCancelHandle: FfiConverterRustBuffer<Cance
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeNativeClock: FfiConverterRustBuffer<NativeClock?> {
+internal object FfiConverterOptionalTypeNativeClock: FfiConverterRustBuffer<NativeClock?> {
     override fun read(buf: ByteBuffer): NativeClock? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10344,7 +10344,7 @@ public object FfiConverterOptionalTypeNativeClock: FfiConverterRustBuffer<Native
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeNativeStore: FfiConverterRustBuffer<NativeStore?> {
+internal object FfiConverterOptionalTypeNativeStore: FfiConverterRustBuffer<NativeStore?> {
     override fun read(buf: ByteBuffer): NativeStore? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10376,7 +10376,7 @@ public object FfiConverterOptionalTypeNativeStore: FfiConverterRustBuffer<Native
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeNativeCallOptions: FfiConverterRustBuffer<NativeCallOptions?> {
+internal object FfiConverterOptionalTypeNativeCallOptions: FfiConverterRustBuffer<NativeCallOptions?> {
     override fun read(buf: ByteBuffer): NativeCallOptions? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10408,7 +10408,7 @@ public object FfiConverterOptionalTypeNativeCallOptions: FfiConverterRustBuffer<
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeNativeFailure: FfiConverterRustBuffer<NativeFailure?> {
+internal object FfiConverterOptionalTypeNativeFailure: FfiConverterRustBuffer<NativeFailure?> {
     override fun read(buf: ByteBuffer): NativeFailure? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10440,7 +10440,7 @@ public object FfiConverterOptionalTypeNativeFailure: FfiConverterRustBuffer<Nati
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeNativeRateLimit: FfiConverterRustBuffer<NativeRateLimit?> {
+internal object FfiConverterOptionalTypeNativeRateLimit: FfiConverterRustBuffer<NativeRateLimit?> {
     override fun read(buf: ByteBuffer): NativeRateLimit? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10472,7 +10472,7 @@ public object FfiConverterOptionalTypeNativeRateLimit: FfiConverterRustBuffer<Na
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeNativeRetry: FfiConverterRustBuffer<NativeRetry?> {
+internal object FfiConverterOptionalTypeNativeRetry: FfiConverterRustBuffer<NativeRetry?> {
     override fun read(buf: ByteBuffer): NativeRetry? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10504,7 +10504,7 @@ public object FfiConverterOptionalTypeNativeRetry: FfiConverterRustBuffer<Native
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeNativeStoredRecord: FfiConverterRustBuffer<NativeStoredRecord?> {
+internal object FfiConverterOptionalTypeNativeStoredRecord: FfiConverterRustBuffer<NativeStoredRecord?> {
     override fun read(buf: ByteBuffer): NativeStoredRecord? {
         if (buf.get().toInt() == 0) {
             return null
@@ -10536,7 +10536,7 @@ public object FfiConverterOptionalTypeNativeStoredRecord: FfiConverterRustBuffer
 /**
  * @suppress
  */
-public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
+internal object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
         return List<kotlin.String>(len) {
@@ -10564,7 +10564,7 @@ public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.Str
 /**
  * @suppress
  */
-public object FfiConverterSequenceByteArray: FfiConverterRustBuffer<List<kotlin.ByteArray>> {
+internal object FfiConverterSequenceByteArray: FfiConverterRustBuffer<List<kotlin.ByteArray>> {
     override fun read(buf: ByteBuffer): List<kotlin.ByteArray> {
         val len = buf.getInt()
         return List<kotlin.ByteArray>(len) {
@@ -10592,7 +10592,7 @@ public object FfiConverterSequenceByteArray: FfiConverterRustBuffer<List<kotlin.
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeNativeFieldError: FfiConverterRustBuffer<List<NativeFieldError>> {
+internal object FfiConverterSequenceTypeNativeFieldError: FfiConverterRustBuffer<List<NativeFieldError>> {
     override fun read(buf: ByteBuffer): List<NativeFieldError> {
         val len = buf.getInt()
         return List<NativeFieldError>(len) {
@@ -10620,7 +10620,7 @@ public object FfiConverterSequenceTypeNativeFieldError: FfiConverterRustBuffer<L
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeNativeFieldErrors: FfiConverterRustBuffer<List<NativeFieldErrors>> {
+internal object FfiConverterSequenceTypeNativeFieldErrors: FfiConverterRustBuffer<List<NativeFieldErrors>> {
     override fun read(buf: ByteBuffer): List<NativeFieldErrors> {
         val len = buf.getInt()
         return List<NativeFieldErrors>(len) {
@@ -10648,7 +10648,7 @@ public object FfiConverterSequenceTypeNativeFieldErrors: FfiConverterRustBuffer<
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeNativeListedRecord: FfiConverterRustBuffer<List<NativeListedRecord>> {
+internal object FfiConverterSequenceTypeNativeListedRecord: FfiConverterRustBuffer<List<NativeListedRecord>> {
     override fun read(buf: ByteBuffer): List<NativeListedRecord> {
         val len = buf.getInt()
         return List<NativeListedRecord>(len) {
@@ -10676,7 +10676,7 @@ public object FfiConverterSequenceTypeNativeListedRecord: FfiConverterRustBuffer
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeNativeParameter: FfiConverterRustBuffer<List<NativeParameter>> {
+internal object FfiConverterSequenceTypeNativeParameter: FfiConverterRustBuffer<List<NativeParameter>> {
     override fun read(buf: ByteBuffer): List<NativeParameter> {
         val len = buf.getInt()
         return List<NativeParameter>(len) {
@@ -10704,7 +10704,7 @@ public object FfiConverterSequenceTypeNativeParameter: FfiConverterRustBuffer<Li
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeNativeSummary: FfiConverterRustBuffer<List<NativeSummary>> {
+internal object FfiConverterSequenceTypeNativeSummary: FfiConverterRustBuffer<List<NativeSummary>> {
     override fun read(buf: ByteBuffer): List<NativeSummary> {
         val len = buf.getInt()
         return List<NativeSummary>(len) {
@@ -10732,7 +10732,7 @@ public object FfiConverterSequenceTypeNativeSummary: FfiConverterRustBuffer<List
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeNativeVerdict: FfiConverterRustBuffer<List<NativeVerdict>> {
+internal object FfiConverterSequenceTypeNativeVerdict: FfiConverterRustBuffer<List<NativeVerdict>> {
     override fun read(buf: ByteBuffer): List<NativeVerdict> {
         val len = buf.getInt()
         return List<NativeVerdict>(len) {
@@ -10760,7 +10760,7 @@ public object FfiConverterSequenceTypeNativeVerdict: FfiConverterRustBuffer<List
 /**
  * @suppress
  */
-public object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.String, kotlin.String>> {
+internal object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.String, kotlin.String>> {
     override fun read(buf: ByteBuffer): Map<kotlin.String, kotlin.String> {
         val len = buf.getInt()
         return buildMap<kotlin.String, kotlin.String>(len) {
@@ -10803,7 +10803,7 @@ public object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.Str
         /**
          * A new random key, as text for [`NativeStore::sealed`].
          */
-    @Throws(NativeException::class) fun `generateStoreKey`(): kotlin.String {
+    internal @Throws(NativeException::class) fun `generateStoreKey`(): kotlin.String {
             return FfiConverterString.lift(
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_func_generate_store_key(

@@ -1,0 +1,71 @@
+package io.github.orgconnect.internal
+
+import com.sun.jna.CallbackThreadInitializer
+import com.sun.jna.Native
+import io.github.orgconnect.FieldError
+import io.github.orgconnect.OrgconnectException
+import io.github.orgconnect.ffi.InternalException
+import io.github.orgconnect.ffi.NativeException
+import io.github.orgconnect.ffi.NativeFailure
+import io.github.orgconnect.ffi.uniffiRustFutureContinuationCallbackImpl
+import java.time.Duration
+import kotlin.coroutines.cancellation.CancellationException
+
+/** Calls the core, and turns its failures into ours. */
+internal inline fun <T> native(call: () -> T): T {
+    Threads.prepared
+    return try {
+        call()
+    } catch (failed: NativeException.Failed) {
+        throw failed.failure.toException()
+    } catch (_: NativeException.Cancelled) {
+        throw CancellationException("the call was cancelled")
+    } catch (cancelled: CancellationException) {
+        throw cancelled
+    } catch (_: IllegalStateException) {
+        throw OrgconnectException.Config(OrgconnectException.Details("client: it is closed; make a new one"))
+    } catch (failed: InternalException) {
+        throw IllegalStateException("orgconnect has a defect; report it with what you called", failed)
+    }
+}
+
+/**
+ * The threads of the core stay attached to the virtual machine once they have called back: attaching one costs more than
+ * a whole call does.
+ */
+internal object Threads {
+    val prepared: Unit =
+        Native.setCallbackThreadInitializer(
+            uniffiRustFutureContinuationCallbackImpl,
+            CallbackThreadInitializer(true, false, "orgconnect"),
+        )
+}
+
+internal fun NativeFailure.toException(): OrgconnectException =
+    OrgconnectException.of(
+        kind,
+        OrgconnectException.Details(
+            message = detail,
+            status = status?.toInt(),
+            code = code,
+            retryAfter = retryAfterMs?.let { Duration.ofMillis(it.toLong()) },
+            requestId = requestId,
+            fields = fields.associate { named -> named.field to named.errors.map { FieldError(it.key, it.description) } },
+            body = body,
+            needsReauthorization = needsReauthorization,
+            isTransient = isTransient,
+        ),
+    )
+
+internal fun Duration.toUnsignedMillis(name: String): ULong {
+    if (isNegative) {
+        val why = "must not be negative"
+        throw OrgconnectException.Config(
+            OrgconnectException.Details("$name: $why", fields = mapOf(name to listOf(FieldError("errors.invalid", why)))),
+        )
+    }
+    // What is longer than a day is longer than any limit of the core, which says so itself.
+    return (if (this > LONGEST) LONGEST else this).toMillis().toULong()
+}
+
+private val LONGEST: Duration = Duration.ofDays(365)
