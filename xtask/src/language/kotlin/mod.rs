@@ -140,7 +140,7 @@ fn handles(api: &Api) -> serde_json::Value {
         .into()
 }
 
-/// A text as KDoc.
+/// A text as `KDoc`.
 fn doc(text: &str, indent: usize) -> String {
     // A comment can't hold the mark of its end.
     let text = text.trim().replace("*/", "*&#47;");
