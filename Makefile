@@ -19,7 +19,7 @@ sandbox: ## Run the sandbox in the foreground
 	@$(RUN) sandbox
 
 test: ## Run every suite and print one line for all of them
-	@tools/setup compiler browser services clients python typescript swift kotlin
+	@tools/setup compiler browser services clients python typescript examples swift kotlin
 	@tools/test all
 
 test-rust: ## Run the Rust tests (the browser tests among them)
@@ -35,7 +35,7 @@ test-clients: ## Run other people's client libraries against the sandbox
 	@tools/test clients
 
 test-node: ## Run the tests of the npm package
-	@tools/setup compiler browser typescript
+	@tools/setup compiler browser services typescript examples
 	@tools/test node
 
 test-faults: ## Run the fault suite with the full numbers; ROWS="A4 A9" runs some rows
@@ -80,7 +80,7 @@ docs: ## Build the documentation of the Rust crates, and a page of the API's des
 	@npx --yes @redocly/cli@2 build-docs api/openapi.yaml --output target/doc/cronofy-api.html
 
 setup: ## Install what all suites need
-	@tools/setup compiler browser services clients python typescript swift kotlin
+	@tools/setup compiler browser services clients python typescript examples swift kotlin
 
 clean: ## Remove what was built
 	@$(CARGO) clean

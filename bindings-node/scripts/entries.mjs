@@ -4,4 +4,8 @@ export const ENTRIES = [
   { name: 'errors', source: 'errors.ts' },
   { name: 'edge', source: 'edge/index.ts', standalone: true },
   { name: 'testing', source: 'testing.ts' },
+  { name: 'express', source: 'express.ts' },
+  { name: 'fastify', source: 'fastify.ts' },
+  { name: 'hono', source: 'hono.ts' },
+  { name: 'next', source: 'next.ts' },
 ];

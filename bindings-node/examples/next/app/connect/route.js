@@ -1,0 +1,3 @@
+import { calendars } from '../../lib/calendars.js';
+
+export const GET = calendars.connect;

@@ -1,0 +1,6 @@
+import { calendars } from '../../lib/calendars.js';
+
+export const GET = calendars.route(async (_request, clinic) => {
+  const members = await clinic.members.list().all();
+  return Response.json(members.map(({ email }) => email));
+});

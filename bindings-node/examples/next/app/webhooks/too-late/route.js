@@ -1,0 +1,10 @@
+// What goes wrong when something reads the body first.
+import { calendars } from '../../../lib/calendars.js';
+import { receive } from '../../../lib/inbox.js';
+
+const handler = calendars.webhook(receive);
+
+export async function POST(request) {
+  await request.json();
+  return handler(request);
+}
