@@ -1,8 +1,8 @@
 //! The native module of the Python package: takes Python values, calls the core, gives Python values back. What the API
 //! is, and what to do about it, is the core's business; what is pleasant in Python is the business of `python/orgconnect`.
 //!
-//! A call that waits for something is a [`work::Work`]: the synchronous facade waits for it, the asynchronous one hands it
-//! to the [`hub::Hub`] of its event loop.
+//! A call that waits for something is a `work::Work`: the synchronous facade waits for it, the asynchronous one hands it
+//! to the `hub::Hub` of its event loop.
 #![deny(unsafe_code)]
 
 mod client;
