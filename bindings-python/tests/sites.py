@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
+import sys
+import tempfile
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import orgconnect
+from orgconnect.stores import TokenStore
 from orgconnect.testing import Sandbox
 
 REDIRECT_URI = "http://127.0.0.1:9/connect/callback"
@@ -35,7 +40,7 @@ class Reply(NamedTuple):
 class Site(ABC):
     """One of the example applications."""
 
-    store: orgconnect.Store
+    store: orgconnect.Store | TokenStore
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -44,6 +49,9 @@ class Site(ABC):
     @abstractmethod
     def ask(self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Reply:
         """A request of the browser. Its cookies are kept."""
+
+    def stop(self) -> None:  # noqa: B027 - most have nothing to put away
+        """Puts away what the application has kept."""
 
     @abstractmethod
     def forget(self) -> None:
@@ -118,4 +126,76 @@ class FlaskSite(Site):
             return Reply(reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.text)
 
 
-SITES: dict[str, type[Site]] = {"fastapi": FastapiSite, "flask": FlaskSite}
+class DjangoSite(Site):
+    """The Django project. There is one in a process, so each test gives it a database and a client of its own."""
+
+    empty: bytes | None = None
+    """The database with its tables, which take seconds to make."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox)
+        import django
+        from django.conf import settings
+        from django.core.management import call_command
+        from django.db import connections
+
+        os.environ["DJANGO_SETTINGS_MODULE"] = "django_clinic.settings"
+        self.directory = tempfile.TemporaryDirectory()
+        django.setup()
+        connections.close_all()
+        name = f"{self.directory.name}/clinic.db"
+        settings.DATABASES["default"]["NAME"] = connections["default"].settings_dict["NAME"] = name
+        application = sandbox.application
+        settings.CRONOFY_CLIENT_ID = application.client_id
+        settings.CRONOFY_CLIENT_SECRET = application.client_secret
+        settings.CRONOFY_BASE_URL = sandbox.url
+        settings.REDIRECT_URI = REDIRECT_URI
+        settings.SOCIALACCOUNT_PROVIDERS["cronofy"].update(
+            BASE_URL=sandbox.url,
+            APPS=[{"client_id": application.client_id, "secret": application.client_secret.expose(), "key": ""}],
+        )
+        if DjangoSite.empty is None:
+            call_command("migrate", run_syncdb=True, verbosity=0)
+            connections.close_all()
+            DjangoSite.empty = Path(name).read_bytes()
+        Path(name).write_bytes(DjangoSite.empty)
+        self._start_again()
+        from django_clinic.store import DjangoStore
+
+        self.store = DjangoStore()
+        self.forget()
+
+    def _start_again(self) -> None:
+        """Lets go of what is made once for a process."""
+        from django.urls import clear_url_caches
+
+        from django_clinic import calendars
+
+        calendars.client.cache_clear()
+        calendars.connect.cache_clear()
+        sys.modules.pop("django_clinic.urls", None)
+        clear_url_caches()
+
+    def stop(self) -> None:
+        from django.db import connections
+
+        self._start_again()
+        connections.close_all()
+        self.directory.cleanup()
+
+    def forget(self) -> None:
+        from django.test import Client
+
+        self.browser = Client(SERVER_NAME="127.0.0.1", SERVER_PORT="9")
+
+    def ask(self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Reply:
+        content_type = (headers or {}).get("Content-Type", "text/plain")
+        reply = self.browser.generic(method, target, body, content_type, headers=headers)
+        found = {name.lower(): value for name, value in reply.headers.items()}
+        for cookie in reply.cookies.values():
+            if cookie.key == "orgconnect":
+                found["set-cookie"] = cookie.OutputString()
+        return Reply(reply.status_code, found, reply.content.decode())
+
+
+SITES: dict[str, type[Site]] = {"django": DjangoSite, "fastapi": FastapiSite, "flask": FlaskSite}

@@ -18,7 +18,9 @@ from sites import BODY, SITES, Site
 @pytest.fixture(params=sorted(SITES))
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     with Sandbox() as sandbox:
-        yield SITES[request.param](sandbox)
+        site = SITES[request.param](sandbox)
+        yield site
+        site.stop()
 
 
 def test_an_owner_is_sent_to_cronofy_and_comes_back_to_where_they_were(site: Site) -> None:

@@ -1,0 +1,3 @@
+from typing import Any
+
+PROVIDERS: dict[str, dict[str, Any]]
