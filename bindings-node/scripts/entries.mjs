@@ -8,4 +8,6 @@ export const ENTRIES = [
   { name: 'fastify', source: 'fastify.ts' },
   { name: 'hono', source: 'hono.ts' },
   { name: 'next', source: 'next.ts' },
+  { name: 'authjs', source: 'authjs.ts' },
+  { name: 'passport', source: 'passport.ts' },
 ];

@@ -69,7 +69,7 @@ export class ConnectFlow<R> {
     this.#options = options;
     this.#returnTo = new ReturnTo(options.returnToOrigins);
     this.#home = this.#returnTo.check(options.returnTo ?? '/');
-    this.#connectPath = new ReturnTo().check(options.connectPath ?? '/connect');
+    this.#connectPath = new ReturnTo().check(options.connectPath ?? '/connect', 'connectPath');
     const secure = redirectUri.toLowerCase().startsWith('https:');
     this.#cookie = {
       // The prefix keeps other hosts of the same domain from planting one.

@@ -25,40 +25,37 @@ export class ReturnTo {
    *
    * @throws {@link InvalidError}, naming `returnTo`, for anything else than a path of this site or a URL on an allowed origin.
    */
-  check(given: unknown): string {
+  check(given: unknown, field = 'returnTo'): string {
+    const refused = (why: string) => complaint('invalid', field, why);
     if (typeof given !== 'string') throw refused('must be given once, as text');
     if (given.length > LONGEST) throw refused(`must be at most ${LONGEST} characters long`);
     // Browsers drop tabs and line feeds, and read a backslash as a slash.
     if (!/^[\x21-\x5b\x5d-\x7e]+$/.test(given)) {
       throw refused('must be visible ASCII without a backslash; percent-encode the rest');
     }
-    return given.startsWith('/') ? this.#path(given) : this.#url(given);
+    const place = given.startsWith('/') ? this.#path(given) : this.#url(given);
+    if (place === undefined) throw refused(RULE);
+    return place;
   }
 
-  #path(given: string): string {
+  #path(given: string): string | undefined {
     const path = given.split(/[?#]/, 1)[0] as string;
-    if (path.startsWith('//') || MISLEADING.test(path)) throw refused(RULE);
+    if (path.startsWith('//') || MISLEADING.test(path)) return undefined;
     const url = URL.canParse(given, HERE) ? new URL(given, HERE) : undefined;
     // `/.//other.example` is a path that resolves to one with two slashes.
-    if (url?.origin !== HERE || url.pathname.startsWith('//')) throw refused(RULE);
+    if (url?.origin !== HERE || url.pathname.startsWith('//')) return undefined;
     return url.pathname + url.search + url.hash;
   }
 
-  #url(given: string): string {
+  #url(given: string): string | undefined {
     // The origin of a `blob:` URL is that of what is inside it, so the scheme is looked at first.
     const url = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
-    if (!url || !this.#origins.has(url.origin) || url.username !== '' || url.password !== '') {
-      throw refused(RULE);
-    }
-    return url.href;
+    const allowed = url && this.#origins.has(url.origin) && url.username === '' && url.password === '';
+    return allowed ? url.href : undefined;
   }
 }
 
 const RULE = 'must be a path of this site, such as /settings, or a URL on one of `returnToOrigins`';
-
-function refused(why: string): Error {
-  return complaint('invalid', 'returnTo', why);
-}
 
 /** An entry of the list: an origin and nothing else. */
 function originOf(entry: unknown): string {
