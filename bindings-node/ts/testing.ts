@@ -73,7 +73,8 @@ export interface RecordedRequest {
   readonly method: string;
   readonly path: string;
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Names, in lower case, and values, in the order in which they came. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
   readonly [name: string]: unknown;
 }
 
