@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-kotlin test-swift lint fmt generate bench test-node docs setup clean
+.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-kotlin test-swift lint fmt generate bench test-node docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -61,6 +61,10 @@ test-kotlin: ## Check the Kotlin package, and run its tests and the scenarios
 lint: ## Check formatting, lints, documentation and generated code
 	@tools/setup compiler python typescript
 	@tools/test lint
+
+sbom: ## Write a bill of materials (CycloneDX) of the Rust crate to target/sbom.json
+	@mkdir -p target
+	@tools/sbom > target/sbom.json
 
 fmt: ## Format the sources
 	@tools/setup typescript

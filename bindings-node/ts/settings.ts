@@ -51,7 +51,7 @@ export interface ClientSettings {
   retry?: RetryPolicy | undefined;
   /** Holds requests back to a rate, for example {@link CRONOFY_RATE_LIMIT}. Default: no limit but what a 429 asks for. */
   rateLimit?: RateLimit | undefined;
-  /** The largest answer that is accepted, after decompression, in octets. Default 64 MiB. */
+  /** The largest answer that is accepted, after decompression, in octets. Default 32 MiB. */
   maxResponseBytes?: number | undefined;
   /** The proxy for every request. Default: what `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say. */
   proxy?: string | undefined;

@@ -62,7 +62,7 @@ impl Default for WireSettings {
             connect_timeout: Duration::from_secs(5),
             retry: RetryPolicy::default(),
             rate_limit: None,
-            max_response_bytes: 64 << 20,
+            max_response_bytes: 32 << 20,
             proxy: None,
             extra_ca_certificates: Vec::new(),
             user_agent_suffix: None,
@@ -207,7 +207,7 @@ macro_rules! wire_settings {
                 self
             }
 
-            /// The largest answer that is accepted, after decompression. Default 64 MiB.
+            /// The largest answer that is accepted, after decompression. Default 32 MiB.
             pub fn max_response_bytes(mut self, limit: usize) -> Self {
                 self.wire.max_response_bytes = limit;
                 self

@@ -116,6 +116,10 @@ async fn answer(state: State, router: Router, request: hyper::Request<Incoming>)
     let mut played = match state.guard.admit(&parts) {
         Err(refusal) => Played { response: *refusal, cut_after: None },
         Ok(origin) => match to_bytes(Body::new(incoming), BODY_LIMIT).await {
+            // A body that ended early is nobody's request: its sender is gone.
+            Err(_) if is_of_bearable_length(&parts) => {
+                Played { response: StatusCode::BAD_REQUEST.into_response(), cut_after: Some(0) }
+            }
             Err(_) => Played { response: too_large(), cut_after: None },
             Ok(body) => {
                 parts.extensions.insert(Origin(origin));
@@ -139,6 +143,13 @@ async fn answer(state: State, router: Router, request: hyper::Request<Incoming>)
         played.response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     }
     played
+}
+
+/// Whether a request says that its body is within the limit.
+fn is_of_bearable_length(parts: &Parts) -> bool {
+    let length =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.is_some_and(|length: usize| length <= BODY_LIMIT)
 }
 
 /// A request that passed the guard.

@@ -84,7 +84,7 @@ class _Client:
         `rate_limit`: holds requests back to a rate, for example `RateLimit()`. Default: no limit but what a 429 asks
         for.
 
-        `max_response_bytes`: the largest answer that is accepted, after decompression. Default 64 MiB.
+        `max_response_bytes`: the largest answer that is accepted, after decompression. Default 32 MiB.
 
         `proxy`: the proxy for every request. Default: what `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
 

@@ -45,10 +45,11 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(limit: Option<RateLimit>) -> Self {
         let limiters = limit.map_or_else(Vec::new, |limit| {
-            vec![
-                RateLimiter::direct(Quota::per_second(limit.per_second)),
-                RateLimiter::direct(Quota::per_minute(limit.per_minute)),
-            ]
+            [(limit.per_second, Duration::from_secs(1)), (limit.per_minute, Duration::from_mins(1))]
+                .into_iter()
+                .filter_map(|(most, window)| quota(most, window))
+                .map(RateLimiter::direct)
+                .collect()
         });
         Self { closed_until: Mutex::default(), limiters }
     }
@@ -96,8 +97,40 @@ impl Gate {
     }
 }
 
+/// At most `most` in any window, wherever it begins: what may come at once, and what is let through during the window
+/// after it, are `most` together.
+fn quota(most: NonZeroU32, window: Duration) -> Option<Quota> {
+    let at_once = nonzero(most.get() / 10);
+    let steadily = nonzero(most.get().saturating_sub(at_once.get()));
+    Some(Quota::with_period(window / steadily.get())?.allow_burst(at_once))
+}
+
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").field("limited", &!self.limiters.is_empty()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_window_holds_more_than_the_limit_wherever_it_begins() {
+        for most in [1, 2, 6, 50, 500] {
+            let clock = governor::clock::FakeRelativeClock::default();
+            let quota = quota(nonzero(most), Duration::from_secs(1)).unwrap();
+            let limiter = RateLimiter::direct_with_clock(quota, clock.clone());
+            let mut passed: Vec<u32> = Vec::new();
+            for millisecond in 0..3_000_u32 {
+                while limiter.check().is_ok() {
+                    passed.push(millisecond);
+                }
+                let within = passed.iter().rev().take_while(|at| millisecond - **at < 1_000).count();
+                assert!(within <= most as usize, "{within} of {most} in the second up to {millisecond} ms");
+                clock.advance(Duration::from_millis(1));
+            }
+            assert!(passed.len() >= most as usize, "{} of {most} in three seconds", passed.len());
+        }
     }
 }

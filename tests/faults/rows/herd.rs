@@ -84,7 +84,7 @@ async fn swarm(
     calls: u64,
     store: &StoreAt,
 ) {
-    let world = World::on(store.open().await.unwrap()).await;
+    let world = World::on(store.open().unwrap()).await;
     world.control().update_settings(|settings| {
         settings.refresh_mode = RefreshMode::Strict;
         settings.access_token_ttl_ms = Some(6_000);
@@ -149,7 +149,7 @@ async fn languages(sheet: &mut Sheet) {
     for store in shared_stores(directory.path()) {
         swarm(sheet, store.kind(), &programs, each, calls, &store).await;
         let client =
-            orgconnect::Client::builder("x", "x").shared_store(store.open().await.unwrap()).build().unwrap();
+            orgconnect::Client::builder("x", "x").shared_store(store.open().unwrap()).build().unwrap();
         drop(client);
     }
 }

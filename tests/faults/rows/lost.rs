@@ -8,6 +8,7 @@ use serde_json::Map;
 
 use crate::{
     sheet::{Row, Sheet, row},
+    stores::Apart,
     world::{HOUR, LIST, World},
 };
 
@@ -36,7 +37,7 @@ async fn cut_anywhere(sheet: &mut Sheet) {
         let proxy = world.proxy().await;
         let client = world.builder().base_url(proxy.url()).build().unwrap();
         let connection = world.connect(&client, "clinic").await;
-        let organization = connection.organization();
+        let mut organization = connection.organization();
         proxy.longest();
         connection.refresh().await.unwrap();
         let (requested, replied) = proxy.longest();
@@ -45,11 +46,20 @@ async fn cut_anywhere(sheet: &mut Sheet) {
             for after in (0..length).step_by(step) {
                 world.advance(HOUR * 2);
                 let (before, spoiled) = (world.refreshes(), proxy.spoiled());
+                if after % 16 == 0 {
+                    // Cut after cut would use up one client's budget for retries, as it should.
+                    let builder = world.builder().base_url(proxy.url());
+                    let next = builder.shared_store(Apart::from(&world.store)).build().unwrap();
+                    organization = next.organization("clinic").unwrap();
+                }
                 let cut =
                     Order { on: "POST /oauth/token".into(), way, after, action: Action::Cut, times: Some(1) };
                 proxy.order(cut);
                 sheet.runs += 1;
-                sheet.lost += u64::from(organization.send(LIST, Map::new()).await.is_err());
+                if let Err(error) = organization.send(LIST, Map::new()).await {
+                    sheet.lost += 1;
+                    sheet.note(format!("{mode:?} {way:?} {after}: {error:?}"));
+                }
                 most = most.max(world.refreshes() - before);
                 sheet.hold("an order did not apply", proxy.spoiled() == spoiled + 1);
             }

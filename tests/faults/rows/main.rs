@@ -9,12 +9,14 @@
     reason = "a row that can't go on fails, and shows one thing plainly"
 )]
 
+mod gate;
 mod herd;
 mod lost;
 mod page;
 mod process;
 mod sheet;
 mod stores;
+mod weather;
 mod world;
 
 use std::{process::ExitCode, time::Instant};
@@ -24,7 +26,10 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use self::sheet::{Row, Sheet};
 
 fn rows() -> Vec<Row> {
-    [herd::rows(), lost::rows(), process::rows()].into_iter().flatten().collect()
+    [herd::rows(), lost::rows(), process::rows(), weather::rows(), gate::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The rows that `ORGCONNECT_FAULTS_ROWS` names, or all.

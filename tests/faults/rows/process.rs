@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::{
     sheet::{Row, Sheet, row},
     stores::Apart,
-    world::{MODES, World, shared_stores},
+    world::{MODES, World, local_stores, shared_stores},
 };
 
 pub fn rows() -> Vec<Row> {
@@ -92,10 +92,10 @@ async fn killed(sheet: &mut Sheet) {
     let directory = tempfile::tempdir().unwrap();
     for store in shared_stores(directory.path()) {
         for mode in MODES {
-            let world = World::on(store.open().await.unwrap()).await;
+            let world = World::on(store.open().unwrap()).await;
             world.control().update_settings(|settings| settings.refresh_mode = mode);
             // Much of the time is spent waiting for the leases of the dead to end.
-            let lanes = kills.min(40);
+            let lanes = kills.min(12);
             let tallies = join_all((0..lanes).map(|lane| {
                 let (world, store, share) = (&world, &store, kills / lanes + u64::from(lane < kills % lanes));
                 async move { kill_again_and_again(world, store, &format!("lane{lane}"), share).await }
@@ -130,7 +130,10 @@ async fn kill_again_and_again(world: &World, store: &StoreAt, connection: &str, 
     let client = fresh(world);
     world.connect(&client, connection).await;
     for number in 0..kills {
-        let builder = world.worker(store, connection).set(variable::TOKEN_TIMEOUT_MS, 100);
+        let builder = world
+            .worker(store, connection)
+            .set(variable::TOKEN_TIMEOUT_MS, 500)
+            .set(variable::STORE_TIMEOUT_MS, 1_000);
         let mut worker = builder.start(&["refresh-forever"]).unwrap();
         // Its first refresh is behind it, and it is anywhere in one of those that follow.
         let first = worker.answer().await;
@@ -153,7 +156,7 @@ async fn kill_again_and_again(world: &World, store: &StoreAt, connection: &str, 
 async fn crashed_at_each_step(sheet: &mut Sheet) {
     let stride = if sheet.is_full() { 1 } else { 5 };
     let directory = tempfile::tempdir().unwrap();
-    for kind in shared_stores(directory.path()) {
+    for kind in local_stores(directory.path()) {
         for mode in MODES {
             let world = &World::in_mode(mode).await;
             let here = directory.path().join(format!("{}-{mode:?}", kind.kind()));
@@ -224,9 +227,9 @@ impl<'a> Case<'a> {
         std::fs::create_dir_all(directory).unwrap();
         let at = match kind {
             StoreAt::File(_) => StoreAt::File(directory.join("tokens")),
-            StoreAt::Sqlite(_) => StoreAt::Sqlite(directory.join("tokens.db")),
+            _ => StoreAt::Sqlite(directory.join("tokens.db")),
         };
-        let (store, proxy) = (at.open().await.unwrap(), world.proxy().await);
+        let (store, proxy) = (at.open().unwrap(), world.proxy().await);
         let case = Self { world, at, store, directory: directory.to_owned(), proxy };
         world.connect(&case.fresh(), "clinic").await;
         case
@@ -242,6 +245,7 @@ impl<'a> Case<'a> {
             .worker(&self.at, "clinic")
             .set(variable::BASE_URL, self.proxy.url())
             .set(variable::TOKEN_TIMEOUT_MS, 1_000)
+            .set(variable::STORE_TIMEOUT_MS, 1_000)
             .shimmed(&self.directory, &self.directory.join("armed"))
     }
 
@@ -315,7 +319,7 @@ async fn stalled_holder(sheet: &mut Sheet) {
     for (number, store) in stores.iter().enumerate() {
         let share =
             holders / stores.len() as u64 + u64::from((number as u64) < holders % stores.len() as u64);
-        let world = World::on(store.open().await.unwrap()).await;
+        let world = World::on(store.open().unwrap()).await;
         world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Grace);
         for batch in 0..share.div_ceil(at_once) {
             let here = at_once.min(share - batch * at_once);
@@ -346,14 +350,16 @@ async fn stalled_holder(sheet: &mut Sheet) {
 /// Stops a holder in mid-request, lets another process take over, and wakes the holder. How much longer than the lease
 /// the other one waited.
 async fn stall(world: &World, store: &StoreAt, connection: &str, way: Way) -> Result<Duration, String> {
-    // The lease is half as long again as the token timeout, and 5 seconds.
-    let (token_timeout, lease) = (Duration::from_secs(2), Duration::from_secs(8));
+    // The lease is both timeouts and 5 seconds.
+    let [token_timeout, store_timeout, lease] = [2, 1, 8].map(Duration::from_secs);
     let client = fresh(world);
     world.connect(&client, connection).await;
     let proxy = world.proxy().await;
     let start = async |url: &str| -> io::Result<Worker> {
-        let builder =
-            world.worker(store, connection).set(variable::TOKEN_TIMEOUT_MS, token_timeout.as_millis());
+        let builder = world
+            .worker(store, connection)
+            .set(variable::TOKEN_TIMEOUT_MS, token_timeout.as_millis())
+            .set(variable::STORE_TIMEOUT_MS, store_timeout.as_millis());
         let mut worker = builder.set(variable::BASE_URL, url).start(&[])?;
         worker.answer().await?;
         Ok(worker)
@@ -401,7 +407,7 @@ async fn forked(sheet: &mut Sheet) {
     let forks = sheet.scale("forks for each store", 20, 200);
     let directory = tempfile::tempdir().unwrap();
     for store in shared_stores(directory.path()) {
-        let world = World::on(store.open().await.unwrap()).await;
+        let world = World::on(store.open().unwrap()).await;
         world.connect(&world.running().build().unwrap(), "clinic").await;
         let mut worker = world.worker(&store, "clinic").start(&["fork", &forks.to_string()]).unwrap();
         let answer = worker.answer().await.unwrap().unwrap_or(Value::Null);

@@ -73,8 +73,9 @@ impl Sheet {
 
     /// A promise; broken unless it holds.
     pub fn hold(&mut self, promise: impl Display, holds: bool) {
-        if !holds {
-            self.broken.push(promise.to_string());
+        let promise = promise.to_string();
+        if !holds && !self.broken.contains(&promise) {
+            self.broken.push(promise);
         }
     }
 

@@ -1,12 +1,17 @@
 //! A sandbox with an application, a clock that a row moves, and workers of its own.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use orgconnect::{
     AuthorizationRequest, Client, ClientBuilder, Connection, ManualClock, MemoryStore, TokenStore,
 };
 use orgconnect_faults::{Proxy, StoreAt, WorkerBuilder, worker::variable};
 use orgconnect_sandbox::{Application, Control, NewApplication, RefreshMode, Sandbox};
+use orgconnect_test_services::{Postgres, Redis};
 
 pub const REDIRECT: &str = "http://127.0.0.1:9/callback";
 pub const OWNER: &str = "owner@example.com";
@@ -114,7 +119,17 @@ impl World {
     }
 }
 
-/// Every shared store there is, in a directory.
+/// Servers for all rows; a row that stops one has its own.
+static POSTGRES: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap());
+static REDIS: LazyLock<Redis> = LazyLock::new(|| Redis::start().unwrap());
+
+/// Every store that processes can share, in a directory or on a server. Rows don't meet there: each has a sandbox, and so
+/// a namespace, of its own.
 pub fn shared_stores(directory: &Path) -> Vec<StoreAt> {
+    [&local_stores(directory)[..], &[StoreAt::Postgres(POSTGRES.url()), StoreAt::Redis(REDIS.url())]].concat()
+}
+
+/// Those that keep files of their own.
+pub fn local_stores(directory: &Path) -> Vec<StoreAt> {
     vec![StoreAt::File(directory.join("tokens")), StoreAt::Sqlite(directory.join("tokens.db"))]
 }

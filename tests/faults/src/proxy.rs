@@ -88,6 +88,8 @@ struct Exchange {
     requested: u64,
     replied: u64,
     delayed: bool,
+    /// Nothing passes any more, in either direction.
+    cut: bool,
 }
 
 #[derive(Default)]
@@ -186,6 +188,9 @@ async fn pump(way: Way, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, link: &
 async fn pass(way: Way, chunk: &mut [u8], to: &mut OwnedWriteHalf, link: &Link, shared: &Shared) -> bool {
     let (action, whole) = {
         let mut exchange = lock(&link.exchange);
+        if exchange.cut {
+            return false;
+        }
         if way == Way::Request
             && let Some(head) = request_head(chunk)
         {
@@ -202,6 +207,7 @@ async fn pass(way: Way, chunk: &mut [u8], to: &mut OwnedWriteHalf, link: &Link, 
             None => (None, chunk.len()),
             Some(order) => {
                 let whole = usize::try_from(order.after.saturating_sub(before)).unwrap_or(0);
+                exchange.cut = order.action == Action::Cut;
                 let again = std::mem::replace(&mut exchange.delayed, true);
                 (Some(order.action).filter(|action| !(again && matches!(action, Action::Delay(_)))), whole)
             }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use orgconnect::{FileStore, SqliteStore, TokenStore};
+use orgconnect::{FileStore, PostgresStore, RedisStore, SqliteStore, TokenStore};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
@@ -33,24 +33,31 @@ pub mod variable {
     pub const CONNECTION: &str = "ORGCONNECT_CONNECTION";
     /// The time for a token request, in milliseconds; may be missing.
     pub const TOKEN_TIMEOUT_MS: &str = "ORGCONNECT_TOKEN_TIMEOUT_MS";
+    /// The time for a call to the store, in milliseconds; may be missing.
+    pub const STORE_TIMEOUT_MS: &str = "ORGCONNECT_STORE_TIMEOUT_MS";
 }
 
-/// A store that several processes can open: `file:PATH` or `sqlite:PATH`.
+/// A store that several processes can open: `file:PATH`, `sqlite:PATH`, `postgres://…` or `redis://…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreAt {
     /// A directory.
     File(PathBuf),
     /// A SQLite database.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, by its URL.
+    Postgres(String),
+    /// A Redis server, by its URL.
+    Redis(String),
 }
 
 impl StoreAt {
     /// Opens it.
-    #[allow(clippy::unused_async, reason = "stores across a network are connected to")]
-    pub async fn open(&self) -> Result<Arc<dyn TokenStore>, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn open(&self) -> Result<Arc<dyn TokenStore>, Box<dyn std::error::Error + Send + Sync>> {
         Ok(match self {
             Self::File(path) => Arc::new(FileStore::open(path)?),
             Self::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+            Self::Postgres(url) => Arc::new(PostgresStore::open(url)?),
+            Self::Redis(url) => Arc::new(RedisStore::open(url)?),
         })
     }
 
@@ -59,6 +66,8 @@ impl StoreAt {
         match self {
             Self::File(_) => "file",
             Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+            Self::Redis(_) => "redis",
         }
     }
 }
@@ -67,6 +76,7 @@ impl fmt::Display for StoreAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) | Self::Sqlite(path) => write!(f, "{}:{}", self.kind(), path.display()),
+            Self::Postgres(url) | Self::Redis(url) => f.write_str(url),
         }
     }
 }
@@ -78,7 +88,9 @@ impl FromStr for StoreAt {
         match text.split_once(':') {
             Some(("file", path)) => Ok(Self::File(path.into())),
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            _ => Err(format!("`{text}` is not file:PATH or sqlite:PATH")),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
+            Some(("redis", _)) => Ok(Self::Redis(text.to_owned())),
+            _ => Err(format!("`{text}` is not file:PATH, sqlite:PATH, postgres://… or redis://…")),
         }
     }
 }

@@ -38,17 +38,18 @@ fn run() -> Outcome<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let connection = connection().await?;
+        let client = client().await?;
+        let connection = client.connection(setting(variable::CONNECTION)?)?;
         if !commands.is_empty() {
             for command in &commands {
-                obey(&connection, command).await?;
+                obey(&client, &connection, command).await?;
             }
             return Ok(());
         }
         say(&json!({ "ready": true }))?;
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         while let Some(line) = lines.next_line().await? {
-            obey(&connection, &line).await?;
+            obey(&client, &connection, &line).await?;
         }
         Ok(())
     })
@@ -59,21 +60,20 @@ fn setting(name: &str) -> Outcome<String> {
 }
 
 async fn client() -> Outcome<Client> {
-    let store = setting(variable::STORE)?.parse::<StoreAt>()?.open().await?;
+    let store = setting(variable::STORE)?.parse::<StoreAt>()?.open()?;
     let mut builder = Client::builder(setting(variable::CLIENT_ID)?, setting(variable::CLIENT_SECRET)?)
         .base_url(setting(variable::BASE_URL)?)
         .shared_store(store);
     if let Ok(milliseconds) = setting(variable::TOKEN_TIMEOUT_MS) {
         builder = builder.token_timeout(Duration::from_millis(milliseconds.parse()?));
     }
+    if let Ok(milliseconds) = setting(variable::STORE_TIMEOUT_MS) {
+        builder = builder.store_timeout(Duration::from_millis(milliseconds.parse()?));
+    }
     Ok(builder.build()?)
 }
 
-async fn connection() -> Outcome<Connection> {
-    Ok(client().await?.connection(setting(variable::CONNECTION)?)?)
-}
-
-async fn obey(connection: &Connection, command: &str) -> Outcome<()> {
+async fn obey(client: &Client, connection: &Connection, command: &str) -> Outcome<()> {
     let words: Vec<&str> = command.split_whitespace().collect();
     match words[..] {
         ["calls", count] => say(&calls(connection, count.parse()?, 1, 0).await),
@@ -86,6 +86,7 @@ async fn obey(connection: &Connection, command: &str) -> Outcome<()> {
             say(&refresh(connection).await)?;
         },
         ["token"] => say(&token(connection).await),
+        ["settle"] => say(&settle(client).await),
         ["usage"] => say(&usage::now()?),
         _ => Err(format!("`{command}` is not a command").into()),
     }
@@ -130,6 +131,14 @@ async fn token(connection: &Connection) -> Value {
     let began = Instant::now();
     match connection.access_token().await {
         Ok(token) => json!({ "length": token.expose().len(), "ms": began.elapsed().as_millis() }),
+        Err(error) => failed(&error, began),
+    }
+}
+
+async fn settle(client: &Client) -> Value {
+    let began = Instant::now();
+    match client.settle().await {
+        Ok(()) => json!({ "ms": began.elapsed().as_millis() }),
         Err(error) => failed(&error, began),
     }
 }
