@@ -32,7 +32,7 @@ public struct Client: ClientHandle {
     ///   - tokenTimeout: The time for a token request, repetitions included: at most 2 minutes. Default 20 s.
     ///   - retry: How calls are repeated.
     ///   - rateLimit: Holds requests back to a rate. Default: no limit but what a 429 asks for.
-    ///   - maxResponseBytes: The largest answer that is accepted, after decompression. Default 64 MiB.
+    ///   - maxResponseBytes: The largest answer that is accepted, after decompression. Default 32 MiB.
     ///   - proxy: The proxy for every request. Default: what `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
     ///   - extraCACertificates: Certificate authorities to trust beside the operating system's, in PEM form.
     ///   - userAgentSuffix: The name and version of your application for the `User-Agent`, for example `clinic/2.1`.

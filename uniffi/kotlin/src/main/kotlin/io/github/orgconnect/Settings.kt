@@ -88,7 +88,7 @@ constructor(
     public val retry: RetryPolicy? = null,
     /** Holds requests back to a rate. Default: no limit but what a 429 asks for. */
     public val rateLimit: RateLimit? = null,
-    /** The largest answer that is accepted, after decompression. Default 64 MiB. */
+    /** The largest answer that is accepted, after decompression. Default 32 MiB. */
     public val maxResponseBytes: Long? = null,
     /** The proxy for every request. Default: what `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say. */
     public val proxy: String? = null,
