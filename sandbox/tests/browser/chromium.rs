@@ -87,7 +87,14 @@ struct Driver {
 }
 
 impl Driver {
+    /// Starts on a free port. The driver takes one for IPv4 and then the same for IPv6, which somebody else may have by
+    /// then: it ends, and is started again.
     fn start() -> Self {
+        let driver = (0..10).find_map(|_| Self::try_start());
+        driver.unwrap_or_else(|| panic!("chromedriver named no port. {MISSING}"))
+    }
+
+    fn try_start() -> Option<Self> {
         let process = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
         let mut process =
             process.unwrap_or_else(|error| panic!("chromedriver did not start: {error}. {MISSING}"));
@@ -96,8 +103,12 @@ impl Driver {
             let port = line.split_once("successfully on port ")?.1;
             port.trim_end_matches('.').parse::<u16>().ok()
         });
-        let port = port.unwrap_or_else(|| panic!("chromedriver named no port. {MISSING}"));
-        Self { process, url: format!("http://127.0.0.1:{port}") }
+        let Some(port) = port else {
+            let _ = process.kill();
+            let _ = process.wait();
+            return None;
+        };
+        Some(Self { process, url: format!("http://127.0.0.1:{port}") })
     }
 }
 
