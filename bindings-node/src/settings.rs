@@ -29,6 +29,8 @@ pub struct Settings {
     pub proxy: Option<String>,
     pub extra_ca_certificates: Option<Vec<String>>,
     pub user_agent_suffix: Option<String>,
+    pub require_encryption: Option<bool>,
+    pub store_timeout: Option<f64>,
     pub host: String,
 }
 
@@ -77,6 +79,12 @@ impl Settings {
         }
         if let Some(suffix) = self.user_agent_suffix {
             builder = builder.user_agent_suffix(suffix);
+        }
+        if let Some(required) = self.require_encryption {
+            builder = builder.require_encryption(required);
+        }
+        if let Some(timeout) = self.store_timeout {
+            builder = builder.store_timeout(duration(timeout));
         }
         builder.build()
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use napi_derive::napi;
 use orgconnect::{
-    Error, FileStore, Keys, MemoryStore, PostgresStore, RedisStore, SealedStore, SqliteStore, TokenStore,
+    Error, FileStore, KeyringStore, Keys, MemoryStore, PostgresStore, RedisStore, SealedStore, SqliteStore,
+    TokenStore,
     store::{StoreError, conformance},
 };
 
@@ -47,6 +48,18 @@ impl NativeStore {
     #[napi(factory)]
     pub fn sqlite(path: String) -> Result<Self> {
         SqliteStore::open(path).map(Self::of).map_err(refused)
+    }
+
+    #[napi(factory)]
+    pub fn keyring(directory: String) -> Result<Self> {
+        KeyringStore::open(directory).map(Self::of).map_err(refused)
+    }
+
+    /// The store that a text names.
+    #[napi(factory)]
+    pub fn open(text: String) -> Result<Self> {
+        let store = orgconnect::store::open(&text).map_err(refused)?;
+        Ok(Self { store, more: More::Nothing })
     }
 
     #[napi(factory)]

@@ -1,8 +1,13 @@
 // The package as users get it: what can be imported, what a missing binary says, and the declared native part.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 import { script, thrown } from './world.mjs';
 
@@ -15,6 +20,28 @@ describe('the package', () => {
     assert.deepEqual(dependencies, {});
     for (const name of Object.keys(optionalDependencies))
       assert.match(name, /^orgconnect-(linux|darwin|win32)-/);
+  });
+
+  test('works as it is installed: the package, and the binaries in a package of their own', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'orgconnect-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const root = fileURLToPath(new URL('..', import.meta.url));
+    const run = promisify(execFile);
+    const machine = (await run(process.execPath, [join(root, 'scripts/machine.mjs')])).stdout.trim();
+    const modules = join(folder, 'node_modules');
+    await run(process.execPath, [join(root, 'scripts/stage.mjs'), root, modules, machine]);
+    const installed = JSON.parse(readFileSync(join(modules, 'orgconnect/package.json'), 'utf8'));
+    assert.deepEqual(Object.keys(installed.optionalDependencies), [`orgconnect-${machine}`]);
+    assert.equal(installed.devDependencies, undefined);
+    const code = `
+      const { Sandbox } = require('orgconnect/testing');
+      (async () => {
+        const sandbox = await Sandbox.start();
+        const { organization } = await sandbox.connect(sandbox.client());
+        console.log((await organization.members.list().all()).length > 0);
+        sandbox.stop();
+      })();`;
+    assert.equal((await run(process.execPath, ['-e', code], { cwd: folder })).stdout.trim(), 'true');
   });
 
   test('says how to mend a missing binary, on a machine that has one and on one that has none', async () => {

@@ -33,12 +33,25 @@ describe('the README', () => {
       const folder = mkdtempSync(join(root, 'test', '.compiled-'));
       try {
         writeFileSync(join(folder, 'example.mts'), code);
-        const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'node'];
+        const options = [
+          '--noEmit',
+          '--strict',
+          '--module',
+          'nodenext',
+          '--target',
+          'es2022',
+          '--types',
+          'node',
+        ];
         const compiler = join(root, 'node_modules/typescript/bin/tsc');
-        execFileSync(process.execPath, [compiler, '--ignoreConfig', ...options, join(folder, 'example.mts')], {
-          cwd: root,
-          encoding: 'utf8',
-        });
+        execFileSync(
+          process.execPath,
+          [compiler, '--ignoreConfig', ...options, join(folder, 'example.mts')],
+          {
+            cwd: root,
+            encoding: 'utf8',
+          },
+        );
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }

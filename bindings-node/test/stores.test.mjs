@@ -10,6 +10,7 @@ import {
   ConfigError,
   FileStore,
   MemoryStore,
+  openStore,
   PostgresStore,
   RedisStore,
   SealedStore,
@@ -90,6 +91,23 @@ describe('stores', () => {
       assert.ok(error instanceof StoreError && !error.message.includes('canary'), error.message);
     }
     assert.ok(thrown(() => new PostgresStore(undefined)) instanceof ConfigError);
+  });
+
+  test('a store is opened by its name, and production can ask for one that is encrypted', async (t) => {
+    const path = folder(t);
+    const { sandbox } = await world(t, {
+      settings: { store: openStore(`sqlite:${join(path, 'named.db')}`) },
+    });
+    const later = sandbox.client({ store: new SqliteStore(join(path, 'named.db')) });
+    assert.equal((await later.connections()).length, 1);
+    assert.ok(thrown(() => openStore('mysql://app:canary@host/db')) instanceof StoreError);
+    const plain = thrown(() => sandbox.client({ requireEncryption: true, store: new MapStore() }));
+    assert.ok(plain instanceof ConfigError, String(plain));
+    sandbox.client({
+      requireEncryption: true,
+      store: new SealedStore(new MemoryStore(), SealedStore.generateKey()),
+    });
+    sandbox.client({ requireEncryption: true, store: Object.assign(new MapStore(), { encrypted: true }) });
   });
 
   test('a store that is none is refused with what it lacks', (t) => {

@@ -60,7 +60,9 @@ export {
 export {
   checkStore,
   FileStore,
+  KeyringStore,
   MemoryStore,
+  openStore,
   PostgresStore,
   RedisStore,
   SealedStore,

@@ -135,6 +135,9 @@ export declare class Store {
   static memory(): Store;
   static file(directory: string): Store;
   static sqlite(path: string): Store;
+  static keyring(directory: string): Store;
+  /** The store that a text names. */
+  static open(text: string): Store;
   static postgres(url: string): Store
   static redis(url: string): Store
   /** Reaches the server now. */
@@ -229,5 +232,7 @@ export interface Settings {
   proxy?: string;
   extraCaCertificates?: Array<string>;
   userAgentSuffix?: string;
+  requireEncryption?: boolean;
+  storeTimeout?: number;
   host: string;
 }

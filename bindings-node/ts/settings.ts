@@ -59,11 +59,19 @@ export interface ClientSettings {
   extraCaCertificates?: string | readonly string[] | undefined;
   /** Adds the name and version of your application to the `User-Agent`, for example `clinic/2.1`. */
   userAgentSuffix?: string | undefined;
+  /**
+   * Refuses a store that keeps tokens in clear text. Default `false`.
+   *
+   * For production: wrap the store in a `SealedStore`, whose key is not where the tokens are.
+   */
+  requireEncryption?: boolean | undefined;
+  /** The time for a call to the store in milliseconds. Default 15,000. */
+  storeTimeout?: number | undefined;
   /** The clock by which tokens expire. Default: the system's. */
   clock?: ManualClock | undefined;
 }
 
-type Kind = 'string' | 'number' | 'object';
+type Kind = 'string' | 'number' | 'boolean' | 'object';
 
 const KINDS: Record<keyof ClientSettings, Kind> = {
   clientId: 'string',
@@ -80,6 +88,8 @@ const KINDS: Record<keyof ClientSettings, Kind> = {
   proxy: 'string',
   extraCaCertificates: 'object',
   userAgentSuffix: 'string',
+  requireEncryption: 'boolean',
+  storeTimeout: 'number',
   clock: 'object',
 };
 
@@ -119,6 +129,8 @@ export function nativeSettings(settings: ClientSettings): NativeSettings {
     proxy: settings.proxy,
     extraCaCertificates: certificates && [...certificates].map(String),
     userAgentSuffix: settings.userAgentSuffix,
+    requireEncryption: settings.requireEncryption,
+    storeTimeout: settings.storeTimeout,
     host: 'node',
   } as NativeSettings;
 }

@@ -170,6 +170,38 @@ export class SqliteStore extends Store {
 }
 
 /**
+ * Keeps records in files that are sealed with a key in the operating system's keyring, for many processes of one user on one
+ * machine; a server has no keyring.
+ */
+export class KeyringStore extends Store {
+  /**
+   * Opens the directory with the key that the keyring has for it, making both if there are none.
+   *
+   * @throws {@link StoreError} if there is no keyring, or it has no key although the directory holds records; or if it is
+   * locked or doesn't answer within three seconds.
+   */
+  constructor(directory: string) {
+    if (typeof directory !== 'string') throw complaint('config', 'directory', 'must be a string');
+    super(now(() => native.Store.keyring(directory)));
+  }
+}
+
+/** A store that a text names. */
+class NamedStore extends Store {}
+
+/**
+ * Opens the store that a text names, as it stands in an environment variable: `memory:`, `file:/path`, `sqlite:/path`,
+ * `postgres://…`, `redis://…`, each with `key=env:NAME`, `key=file:/path` or `key=keyring:service/account` in its query to seal
+ * it.
+ *
+ * @throws {@link StoreError} for a text that names no store. The text, which may hold a password, is never shown.
+ */
+export function openStore(text: string): Store {
+  if (typeof text !== 'string') throw complaint('config', 'store', 'must be a string');
+  return new NamedStore(now(() => native.Store.open(text)));
+}
+
+/**
  * Keeps records in PostgreSQL, for any number of machines.
  *
  * Named by a URL: `postgres://user:password@host:5432/database`. The query may also hold `sslmode`, `sslrootcert`, `schema`,
