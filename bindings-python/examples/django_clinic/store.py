@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.db import IntegrityError, close_old_connections, transaction
@@ -98,7 +98,7 @@ class DjangoStore:
         if query.after is not None:
             wanted &= Q(connection__gt=query.after)
         # In the order of their ids, as the model says.
-        found: Iterable[TokenRecord] = TokenRecord.objects.filter(wanted)[: query.limit]
+        found = cast("Iterable[TokenRecord]", TokenRecord.objects.filter(wanted)[: query.limit])
         return [ListedRecord(record.connection, record.version, _time(record.expires_at)) for record in found]
 
 
