@@ -24,9 +24,7 @@ sys.path.insert(0, str(ROOT.parent / "tests" / "clients" / "python"))
 from wire import ABSENT, difference  # noqa: E402
 
 GUIDE = (ROOT / "docs" / "migrating-from-pycronofy.md").read_text()
-SECTIONS = {
-    name: text for name, text in re.findall(r"^### `(\w+)`\n(.*?)(?=^### |\Z)", GUIDE, re.DOTALL | re.MULTILINE)
-}
+SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^### |\Z)", GUIDE, re.DOTALL | re.MULTILINE))
 SCOPES = [
     *("read_account", "list_calendars", "read_events", "create_event", "delete_event"),
     *("create_calendar", "change_participation_status"),
