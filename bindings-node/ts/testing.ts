@@ -50,7 +50,7 @@ export interface Fault {
   /** Answers with this status. */
   status?: number;
   /** Answers with these headers. */
-  headers?: Record<string, string>;
+  headers?: readonly (readonly [name: string, value: string])[];
   /** Answers with this body. */
   body?: { text: string } | { json: unknown } | { bytes: string };
   /** Sets `Retry-After`, to seconds or a date. */
