@@ -17,6 +17,7 @@ use crate::{
     handle::{Base, Handle},
     pending::PendingAuthorization,
     process::{Renewed, between_forks},
+    refresher::Refresher,
     store::{Source, Store},
     webhook::Verifier,
     work::Work,
@@ -193,6 +194,10 @@ impl Client {
         Ok(Work::new(call, |py, ()| Ok(py.None())))
     }
 
+    fn refresher(&self, py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Refresher> {
+        Refresher::new(&self.0.client().or_raise(py)?, settings)
+    }
+
     fn webhooks(&self, py: Python<'_>) -> PyResult<Verifier> {
         Ok(Verifier(self.0.client().or_raise(py)?.webhooks()))
     }
@@ -242,6 +247,7 @@ fn set(builder: ClientBuilder, name: &str, value: &Bound<'_, PyAny>) -> PyResult
             builder
         }
         "user_agent_suffix" => builder.user_agent_suffix(value.extract::<String>()?),
+        "require_encryption" => builder.require_encryption(value.extract()?),
         "clock" => builder.clock(Arc::clone(&value.cast::<ManualClock>()?.get().0) as _),
         other => return Err(PyTypeError::new_err(format!("there is no setting {other}"))),
     })

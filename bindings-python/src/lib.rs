@@ -16,6 +16,7 @@ mod host;
 mod hub;
 mod pending;
 mod process;
+mod refresher;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod store;
@@ -42,6 +43,8 @@ mod _native {
     use crate::pending::PendingAuthorization;
     #[pymodule_export]
     use crate::process::{after_fork_in_child, after_fork_in_parent, before_fork};
+    #[pymodule_export]
+    use crate::refresher::Refresher;
     #[cfg(feature = "sandbox")]
     #[pymodule_export]
     use crate::sandbox::Sandbox;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +170,35 @@ def test_a_client_shows_no_secret(orgconnect_sandbox: Sandbox) -> None:
     shown = f"{client!r} {client} {pending!r} {client.webhooks!r} {orgconnect_sandbox.application!r}"
     assert secret.expose() not in shown
     assert pending.serialize() not in shown
+
+
+def test_tokens_are_refreshed_ahead_of_demand_in_one_round_or_in_the_background() -> None:
+    with Sandbox(now=datetime(2031, 3, 3, 9, tzinfo=timezone.utc)) as sandbox:
+        client = sandbox.client()
+        connection = sandbox.connect(client)
+        sandbox.advance(timedelta(minutes=55))
+        done = client.refresher(concurrency=2).run_once()
+        assert (done.rounds, done.refreshed, done.failed) == (1, 1, 0)
+        assert connection.summary().version > 1
+        with client.refresher(interval=0.01) as running:
+            while running.stats().rounds == 0:
+                pass
+        with pytest.raises(orgconnect.ConfigError) as raised:
+            client.refresher(concurrency=0).run_once()
+        assert "concurrency" in raised.value.fields
+
+
+async def test_the_same_refresher_awaited() -> None:
+    with Sandbox(now=datetime(2031, 3, 3, 9, tzinfo=timezone.utc)) as sandbox:
+        client = sandbox.async_client()
+        await sandbox.connect_async(client)
+        sandbox.advance(timedelta(minutes=55))
+        async with client.refresher() as running:
+            assert "Refresher" in repr(running)
+        assert (await client.refresher().run_once()).failed == 0
+
+
+def test_a_store_in_clear_text_is_refused_where_encryption_is_required(tmp_path: Path) -> None:
+    with pytest.raises(orgconnect.ConfigError) as raised:
+        Client("id", "secret", store=orgconnect.FileStore(tmp_path / "tokens"), require_encryption=True)
+    assert "store" in raised.value.fields

@@ -8,7 +8,8 @@ import importlib
 import inspect
 import pkgutil
 import re
-import textwrap
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,7 @@ def test_everything_public_is_documented() -> None:
 def test_the_asynchronous_classes_mirror_the_synchronous_ones() -> None:
     pairs = [("Client", "AsyncClient"), ("Organization", "AsyncOrganization"), ("Account", "AsyncAccount")]
     pairs += [("ServiceAccount", "AsyncServiceAccount"), ("Connection", "AsyncConnection"), ("Pages", "AsyncPages")]
+    pairs += [("Refresher", "AsyncRefresher")]
     for one, other in pairs:
         public = [
             {name for name in dir(getattr(orgconnect, kind)) if not name.startswith("_")} for kind in (one, other)
@@ -132,4 +134,24 @@ def test_the_asynchronous_classes_mirror_the_synchronous_ones() -> None:
 
 
 def blocks(path: Path) -> list[str]:
-    return [textwrap.dedent(block) for block in re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)]
+    return re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+def test_what_the_readme_shows_runs() -> None:
+    names: dict[str, Any] = {"__name__": "readme"}
+    shown = blocks(ROOT / "README.md")
+    assert len(shown) > 5
+    for block in shown:
+        exec(compile(block, "README.md", "exec"), names)
+    names["sandbox"].stop()
+
+
+def test_the_quickstart_stands_alone() -> None:
+    quickstart = blocks(ROOT / "README.md")[0]
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", quickstart], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "doc@example.com" in done.stdout
+    assert "Check-up" in done.stdout

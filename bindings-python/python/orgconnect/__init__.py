@@ -68,7 +68,9 @@ from ._native import (
 )
 from ._options import DataCenter, RateLimit, RetryPolicy
 from ._pages import AsyncPages, Pages
+from ._refresher import AsyncRefresher, Refresher, RefresherStats
 from ._types import UNSET, Model, OpenEnum, Secret, UnsetType
+from .api import AREAS as _AREAS
 from .embed import EmbedTokens
 from .webhooks import SIGNATURE_HEADER, ReplayGuard, Verifier
 
@@ -83,6 +85,7 @@ __all__ = [
     "AsyncConnection",
     "AsyncOrganization",
     "AsyncPages",
+    "AsyncRefresher",
     "AsyncServiceAccount",
     "AuthorizationError",
     "Batch",
@@ -115,6 +118,8 @@ __all__ = [
     "RateLimitedError",
     "ReplayGuard",
     "RedisStore",
+    "Refresher",
+    "RefresherStats",
     "Reply",
     "RetryPolicy",
     "SealedStore",
@@ -134,6 +139,14 @@ __all__ = [
 
 __version__ = VERSION
 
+
+def _before_fork() -> None:
+    # A module that another thread is reading at the moment of a fork could never be read in the child.
+    for area in _AREAS:
+        __import__(f"orgconnect.api.{area}")
+    before_fork()
+
+
 # A forked child has none of the threads that calls are made by: they rest while it is made, and it gets its own.
 if hasattr(_os, "register_at_fork"):
-    _os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)
+    _os.register_at_fork(before=_before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)

@@ -27,6 +27,7 @@ from ._native import Client as NativeClient
 from ._native import Handle as NativeHandle
 from ._native import ManualClock, PendingAuthorization, Store
 from ._options import DataCenter, RateLimit, RetryPolicy, Seconds
+from ._refresher import AsyncRefresher, Refresher
 from ._types import Secret
 from .api._handles import AsyncClientAreas, ClientAreas
 from .webhooks import Verifier
@@ -51,6 +52,7 @@ class _Client:
         data_center: DataCenter | str | None = None,
         base_url: str | None = None,
         store: Store | TokenStore | None = None,
+        require_encryption: bool = False,
         timeout: Seconds | None = None,
         connect_timeout: Seconds | None = None,
         token_timeout: Seconds | None = None,
@@ -72,6 +74,8 @@ class _Client:
         `base_url`: a sandbox or a gateway in place of a data center: an https origin, or http on loopback.
 
         `store`: where tokens are kept. Default: in the memory of this process.
+
+        `require_encryption`: refuses a store that keeps tokens in clear text.
 
         `timeout`: the time for a whole call, repetitions included. Default 30 s.
 
@@ -100,6 +104,7 @@ class _Client:
             "data_center": data_center,
             "base_url": base_url,
             "store": None if store is None else self._adapted(store),
+            "require_encryption": require_encryption,
             "timeout": timeout,
             "connect_timeout": connect_timeout,
             "token_timeout": token_timeout,
@@ -280,6 +285,28 @@ class Client(_Client, SyncHandle, ClientAreas):
         code = code.expose() if isinstance(code, Secret) else code
         return Connection(self._client.complete_delegated(code, callback_url, connection_id).wait())
 
+    def refresher(
+        self,
+        *,
+        ahead: Seconds | None = None,
+        hot_for: Seconds | None = None,
+        interval: Seconds | None = None,
+        concurrency: int | None = None,
+    ) -> Refresher:
+        """Refreshes connections before they end, in the background or once.
+
+        `ahead`: how long before its end a token is refreshed. Default 10 minutes; never in the first three quarters
+        of its life.
+
+        `hot_for`: how long after its last use a connection is kept fresh. Default 7 days.
+
+        `interval`: the pause between two rounds, give or take a half. Default 15 s.
+
+        `concurrency`: how many refreshes are under way at once. Default 16.
+        """
+        settings = {"ahead": ahead, "hot_for": hot_for, "interval": interval, "concurrency": concurrency}
+        return Refresher(self._client.refresher(settings))
+
     def connection(self, id: str) -> Connection:
         """A connection by its id. No I/O: whether it exists is found out when it is used."""
         return Connection(self._client.connection(id))
@@ -393,6 +420,28 @@ class AsyncClient(_Client, AsyncHandle, AsyncClientAreas):
         code = code.expose() if isinstance(code, Secret) else code
         work = self._client.complete_delegated(code, callback_url, connection_id)
         return AsyncConnection(await outcome(work))
+
+    def refresher(
+        self,
+        *,
+        ahead: Seconds | None = None,
+        hot_for: Seconds | None = None,
+        interval: Seconds | None = None,
+        concurrency: int | None = None,
+    ) -> AsyncRefresher:
+        """Refreshes connections before they end, in the background or once.
+
+        `ahead`: how long before its end a token is refreshed. Default 10 minutes; never in the first three quarters
+        of its life.
+
+        `hot_for`: how long after its last use a connection is kept fresh. Default 7 days.
+
+        `interval`: the pause between two rounds, give or take a half. Default 15 s.
+
+        `concurrency`: how many refreshes are under way at once. Default 16.
+        """
+        settings = {"ahead": ahead, "hot_for": hot_for, "interval": interval, "concurrency": concurrency}
+        return AsyncRefresher(self._client.refresher(settings))
 
     def connection(self, id: str) -> AsyncConnection:
         """A connection by its id. No I/O: whether it exists is found out when it is used."""

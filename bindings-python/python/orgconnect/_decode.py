@@ -4,8 +4,6 @@ missing it is left out, with a warning to the logger `orgconnect`.
 
 from __future__ import annotations
 
-import logging
-import re
 from typing import Any
 
 import msgspec
@@ -13,12 +11,10 @@ import msgspec
 from ._errors import DecodeError
 from ._native import Reply
 
-logger = logging.getLogger("orgconnect")
-
 # More odd values than this in one reply are no accident.
 _MOST = 100
-_PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
-_STEP = re.compile(r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|\[\.\.\.\]")
+_PLACE = r" - at `\$(?P<path>.*)`$"
+_STEP = r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|\[\.\.\.\]"
 
 
 def decode(name: str, kind: Any, decoder: msgspec.json.Decoder[Any], reply: Reply) -> Any:
@@ -35,9 +31,14 @@ def _decode_around(
     name: str, kind: Any, decoder: msgspec.json.Decoder[Any], reply: Reply, error: msgspec.ValidationError
 ) -> Any:
     """Leaves out what can't be read, one value after the other."""
+    # Not at the top: they take time to load, and this is rarely needed.
+    import logging
+    import re
+
+    logger = logging.getLogger("orgconnect")
     body: Any = msgspec.json.decode(reply.body)
     for _ in range(_MOST):
-        place = _PLACE.search(str(error))
+        place = re.search(_PLACE, str(error))
         path = place["path"] if place else ""
         if not path or not _remove(body, path):
             break
@@ -51,8 +52,10 @@ def _decode_around(
 
 def _remove(body: Any, path: str) -> bool:
     """Removes the field at the end of a path. A path with a map in it leads nowhere, since it doesn't name the key."""
+    import re
+
     steps: list[Any] = []
-    for step in _STEP.finditer(path):
+    for step in re.finditer(_STEP, path):
         if step["field"] is not None:
             steps.append(step["field"])
         elif step["index"] is not None:

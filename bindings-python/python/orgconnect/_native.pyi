@@ -26,6 +26,7 @@ __all__ = [
     "PendingAuthorization",
     "PostgresStore",
     "RedisStore",
+    "Refresher",
     "ReplayGuard",
     "Reply",
     "Sandbox",
@@ -73,6 +74,7 @@ class Client:
     def connections(self, after: str | None, limit: int) -> Work[list[dict[str, Any]]]: ...
     def revoke_sub(self, sub: str) -> Work[None]: ...
     def settle(self) -> Work[None]: ...
+    def refresher(self, settings: dict[str, Any]) -> Refresher: ...
     def webhooks(self) -> Verifier: ...
 
 @final
@@ -264,6 +266,13 @@ class ManualClock:
 
     def advance(self, by: float | timedelta) -> None:
         """Moves the clock on, by seconds or a timedelta."""
+
+@final
+class Refresher:
+    def start(self) -> None: ...
+    def stats(self) -> dict[str, int]: ...
+    def stop(self) -> Work[dict[str, int]]: ...
+    def run_once(self) -> Work[dict[str, int]]: ...
 
 @final
 class Verifier:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal
 
 import msgspec
-
-if TYPE_CHECKING:
-    from ._native import ManualClock, Store
-    from .stores import TokenStore
 
 DataCenter = Literal["us", "de", "uk", "au", "ca", "sg"]
 """A Cronofy data center. An application lives in exactly one."""
@@ -41,24 +36,6 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
     """Requests in a second."""
     per_minute: int = 500
     """Requests in a minute."""
-
-
-class Settings(TypedDict, total=False):
-    """The settings of a client, by their names."""
-
-    data_center: DataCenter | str | None
-    base_url: str | None
-    store: Store | TokenStore | None
-    timeout: Seconds | None
-    connect_timeout: Seconds | None
-    token_timeout: Seconds | None
-    retry: RetryPolicy | None
-    rate_limit: RateLimit | None
-    max_response_bytes: int | None
-    proxy: str | None
-    extra_ca_certificates: Iterable[bytes | str]
-    user_agent_suffix: str | None
-    clock: ManualClock | None
 
 
 Path = str | PathLike[str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import enum
-import hmac
 from datetime import date, datetime, timezone
 from typing import Any, NoReturn, TypeVar
 
@@ -64,7 +63,10 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        # Not at the top: what it needs takes time to load, and few programs compare secrets.
+        from hmac import compare_digest
+
+        return compare_digest(self._text.encode(), other._text.encode())
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -208,6 +208,38 @@ if TYPE_CHECKING:
         ZonedTime as ZonedTime,
     )
 
+AREAS = (
+    "add_to_calendar",
+    "application_calendars",
+    "application_verification",
+    "applications",
+    "attachments",
+    "availability",
+    "availability_rules",
+    "available_periods",
+    "batch",
+    "bookable_events",
+    "calendars",
+    "channels",
+    "conferencing",
+    "delegated_authorizations",
+    "element_tokens",
+    "events",
+    "free_busy",
+    "link_tokens",
+    "meeting_agents",
+    "organization",
+    "profiles",
+    "real_time_scheduling",
+    "real_time_sequencing",
+    "scheduling_conversations",
+    "scheduling_requests",
+    "service_account",
+    "smart_invites",
+    "userinfo",
+)
+"""The areas, each of which has a module of its name."""
+
 
 def __getattr__(name: str) -> Any:
     if name.startswith("_") or name == "shared":

@@ -61,7 +61,7 @@ impl Language for Python {
             })
             .collect();
         let mut files = vec![
-            File::new("__init__.py", "init.py.jinja", all, json!({ "names": &names })),
+            File::new("__init__.py", "init.py.jinja", all, json!({ "names": &names, "areas": &api.areas })),
             File::new(
                 "_handles.py",
                 "handles.py.jinja",
