@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-kotlin test-swift lint fmt generate bench test-node docs setup clean sbom
+.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench test-node docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -57,6 +57,14 @@ test-swift: ## Run the tests of the Swift package, the scenarios among them
 test-kotlin: ## Check the Kotlin package, and run its tests and the scenarios
 	@tools/setup compiler kotlin
 	@tools/test kotlin
+
+wheel-python: ## Build the Python wheel for old Linux systems, and run the scenarios with it
+	@tools/setup compiler python
+	@tools/test wheel
+
+bench-python: ## Measure the Python package beside other clients
+	@tools/setup compiler python
+	@tools/bench-python
 
 lint: ## Check formatting, lints, documentation and generated code
 	@tools/setup compiler python typescript

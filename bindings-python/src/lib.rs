@@ -50,7 +50,8 @@ mod _native {
     use crate::sandbox::Sandbox;
     #[pymodule_export]
     use crate::store::{
-        FileStore, HostStore, Keys, MemoryStore, PostgresStore, RedisStore, SealedStore, SqliteStore, Store,
+        FileStore, HostStore, KeyringStore, Keys, MemoryStore, PostgresStore, RedisStore, SealedStore,
+        SqliteStore, Store, open_store,
     };
     #[pymodule_export]
     use crate::webhook::{ReplayGuard, Verifier};

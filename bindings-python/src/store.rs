@@ -129,6 +129,32 @@ impl SqliteStore {
     }
 }
 
+/// Keeps tokens in files that are sealed with a key in the operating system's keyring.
+#[pyclass(frozen, extends = Store, module = "orgconnect._native")]
+pub(crate) struct KeyringStore;
+
+#[pymethods]
+impl KeyringStore {
+    #[new]
+    fn new(py: Python<'_>, directory: PathBuf) -> PyResult<PyClassInitializer<Self>> {
+        opened(py, Self, move || Ok(Arc::new(orgconnect::KeyringStore::open(&directory)?)))
+    }
+}
+
+/// The store that a text names.
+#[pyfunction]
+pub(crate) fn open_store(py: Python<'_>, text: String) -> PyResult<Store> {
+    let open = move || -> Result<Arc<Source>, StoreError> {
+        let first = orgconnect::store::open(&text)?;
+        // What is in memory is the same in a forked child; another store there would be empty.
+        let kept = first.identity().starts_with("memory").then(|| Arc::clone(&first));
+        let store = Renewed::new(first);
+        let open = Box::new(move || kept.clone().map_or_else(|| orgconnect::store::open(&text), Ok));
+        Ok(Arc::new(Source { open, store }))
+    };
+    Ok(Store(py.detach(|| between_forks(open)).or_raise(py)?))
+}
+
 /// Keeps tokens in PostgreSQL, for any number of machines.
 #[pyclass(frozen, extends = Store, module = "orgconnect._native")]
 pub(crate) struct PostgresStore {
@@ -232,6 +258,11 @@ impl Keys {
     #[staticmethod]
     fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         Ok(Self(orgconnect::Keys::from_file(path).or_raise(py)?))
+    }
+
+    #[staticmethod]
+    fn from_keyring(py: Python<'_>, service: &str, account: &str) -> PyResult<Self> {
+        Ok(Self(py.detach(|| orgconnect::Keys::from_keyring(service, account)).or_raise(py)?))
     }
 
     /// These keys, and older ones that are still read.

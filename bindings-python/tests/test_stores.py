@@ -246,3 +246,27 @@ def test_addresses_of_servers_are_checked_and_never_shown() -> None:
 def test_times_cross_to_the_millisecond() -> None:
     at = datetime(2026, 1, 1, 0, 0, 0, 123_000, tzinfo=timezone.utc)
     assert contract._from_ms(contract._to_ms(at)) == at
+
+
+def test_a_store_is_opened_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_KEYS", Keys.generate())
+    for text in (
+        "memory:",
+        f"file:{tmp_path}/files",
+        f"sqlite:{tmp_path}/a.db",
+        f"sqlite:{tmp_path}/b.db?key=env:TOKEN_KEYS",
+    ):
+        store = contract.open(text)
+        contract.check(store)
+        assert store.is_encrypted is ("key" in text or text == "memory:")
+    with pytest.raises(orgconnect.StoreError) as raised:
+        contract.open("mysql://user:canary@host/database")
+    assert raised.value.code == "store_refused"
+    assert "canary" not in f"{raised.value!r}"
+
+
+def test_without_a_keyring_nothing_is_written_in_clear_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+    with pytest.raises(orgconnect.StoreError):
+        orgconnect.KeyringStore(tmp_path / "tokens")
+    assert not [path for path in (tmp_path / "tokens").rglob("*") if path.is_file() and path.stat().st_size > 64]

@@ -53,6 +53,7 @@ from ._handles import (
 from ._native import (
     VERSION,
     FileStore,
+    KeyringStore,
     Keys,
     ManualClock,
     MemoryStore,
@@ -99,6 +100,7 @@ __all__ = [
     "FieldError",
     "FileStore",
     "InvalidError",
+    "KeyringStore",
     "Keys",
     "LockedError",
     "ManualClock",

@@ -20,6 +20,7 @@ __all__ = [
     "Handle",
     "HostStore",
     "Hub",
+    "KeyringStore",
     "Keys",
     "ManualClock",
     "MemoryStore",
@@ -38,6 +39,7 @@ __all__ = [
     "after_fork_in_child",
     "after_fork_in_parent",
     "before_fork",
+    "open_store",
 ]
 
 VERSION: str
@@ -188,6 +190,17 @@ class SqliteStore(Store):
     def __new__(cls, path: str | PathLike[str]) -> SqliteStore: ...
 
 @final
+class KeyringStore(Store):
+    """Keeps tokens in files that are sealed with a key in the operating system's keyring: for many processes of one
+    user on one machine; a server has no keyring.
+
+    Raises `StoreError`, code `store_refused`, if there is no keyring, or it has no key although the directory holds
+    records.
+    """
+
+    def __new__(cls, directory: str | PathLike[str]) -> KeyringStore: ...
+
+@final
 class PostgresStore(Store):
     """Keeps tokens in PostgreSQL, for any number of machines.
 
@@ -234,6 +247,10 @@ class Keys:
     @staticmethod
     def from_file(path: str | PathLike[str]) -> Keys:
         """Reads keys from a file that nobody else may read, the current one first."""
+
+    @staticmethod
+    def from_keyring(service: str, account: str) -> Keys:
+        """Reads keys from an entry of the operating system's keyring."""
 
     def with_older(self, older: Keys) -> Keys:
         """These keys, and older ones that are still read."""
@@ -307,6 +324,7 @@ class Sandbox:
     def url(self) -> str: ...
     def stop(self) -> None: ...
 
+def open_store(text: str) -> Store: ...
 def before_fork() -> None: ...
 def after_fork_in_parent() -> None: ...
 def after_fork_in_child() -> None: ...

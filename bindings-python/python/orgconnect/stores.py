@@ -10,11 +10,24 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ._errors import StoreError
-from ._native import FileStore, HostStore, Keys, MemoryStore, PostgresStore, RedisStore, SealedStore, SqliteStore, Store
+from ._native import (
+    FileStore,
+    HostStore,
+    KeyringStore,
+    Keys,
+    MemoryStore,
+    PostgresStore,
+    RedisStore,
+    SealedStore,
+    SqliteStore,
+    Store,
+    open_store,
+)
 
 __all__ = [
     "ConnectionKey",
     "FileStore",
+    "KeyringStore",
     "Keys",
     "Lease",
     "ListQuery",
@@ -32,6 +45,7 @@ __all__ = [
     "TokenStore",
     "check",
     "check_async",
+    "open",
     "rewrap_all",
     "rewrap_all_async",
 ]
@@ -165,6 +179,20 @@ async def check_async(store: Store | TokenStore) -> None:
     broken = await outcome(native.check())
     if broken is not None:
         raise AssertionError(broken)
+
+
+def open(text: str) -> Store:
+    """Opens the store that a text names, for a setting of your program.
+
+    `memory:`, `file:tokens`, `sqlite:tokens.db`, `postgres://user:password@host/database`, `redis://…`, `rediss://…`,
+    `redis+unix:///…`, `keyring:tokens`; absolute paths as in `sqlite:///var/lib/app/tokens.db`. Any of them may have
+    `key` in its query, which seals it: `key=env:NAME` for keys in an environment variable, `key=file:/path` for keys
+    in a file, and `key=keyring:service/account` for keys in the keyring; the text never holds a key itself.
+
+    Raises `StoreError`, code `store_refused`, for a text that names no store. The text, which may hold a password, is
+    never shown.
+    """
+    return open_store(text)
 
 
 class Rewrapped(NamedTuple):
