@@ -135,11 +135,11 @@ with Sandbox() as sandbox:
     organization = sandbox.connect(sandbox.client()).organization
     sandbox.fault(path="/v1/organizational_unit_members", delay_before_ms=30000)
     def interrupt():
-        while sandbox.requests()[-1]["path"] != "/v1/organizational_unit_members":
-            pass
+        # The sandbox shows a request once it has been answered, so nothing tells that the call waits.
+        time.sleep(1)
         os.kill(os.getpid(), signal.SIGINT)
-    threading.Thread(target=interrupt).start()
     try:
+        threading.Thread(target=interrupt).start()
         organization.members.list().all()
     except KeyboardInterrupt:
         print("interrupted", flush=True)
