@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench test-node docs setup clean sbom
+.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench bench-node test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -86,6 +86,17 @@ generate: ## Generate the operation table and the typed facades from api/
 bench: ## Measure what a call costs beside bare reqwest
 	@tools/setup compiler
 	@$(CARGO) bench --locked --package orgconnect
+
+bench-node: ## Measure the npm package beside other clients of Node
+	@tools/setup compiler typescript
+	@$(CARGO) build --release --locked --package orgconnect-node --package orgconnect-fixed
+	@node bindings-node/scripts/build.mjs
+	@npm ci --prefix bindings-node/bench --silent --no-audit --no-fund --ignore-scripts
+	@node bindings-node/bench/run.mjs
+
+test-runtimes: ## Run the npm package in Bun and Deno
+	@tools/setup compiler typescript runtimes
+	@tools/test runtimes
 
 docs: ## Build the documentation of the Rust crates, and a page of the API's description
 	@$(CARGO) doc --locked --no-deps --workspace

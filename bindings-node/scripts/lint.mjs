@@ -14,6 +14,8 @@ const run = (tool, ...args) => {
 };
 
 run('typescript/bin/tsc', '--noEmit');
+// Warnings are errors, as its settings say.
+run('typedoc/bin/typedoc', '--emit', 'none');
 run('publint/src/cli.js', 'run', '.', '--strict');
 // The tool knows resolution as it was before `exports` too, which no supported Node uses.
 run('@arethetypeswrong/cli/dist/index.js', '--pack', '.', '--profile', 'node16');

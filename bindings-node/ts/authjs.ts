@@ -72,7 +72,7 @@ const NOWHERE = 'https://orgconnect.invalid';
  * });
  * ```
  *
- * @throws {@link InvalidError} or {@link ConfigError}, naming the option that is wrong.
+ * @throws `InvalidError` or `ConfigError`, naming the option that is wrong.
  */
 export function cronofy(options: CronofyOptions): CronofyProvider {
   const { client, customFetch, id = 'cronofy', name = 'Cronofy', ...asked } = options;

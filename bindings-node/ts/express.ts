@@ -61,7 +61,7 @@ export interface ExpressConnect<R> {
   /**
    * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
    *
-   * @throws {@link AuthorizationError}, code `tenant_missing`, if it is nobody's request.
+   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
    */
   organizationOf(request: R): Promise<Organization>;
   /** Receives what Cronofy posts to the client's application: {@link webhook}. */
@@ -84,7 +84,7 @@ export interface ExpressConnect<R> {
  * app.use(calendars.reconnect);
  * ```
  *
- * @throws {@link ConfigError} or {@link InvalidError}, naming the option that is wrong.
+ * @throws `ConfigError` or `InvalidError`, naming the option that is wrong.
  */
 export function orgconnect<R extends ExpressRequest>(options: ConnectOptions<R>): ExpressConnect<R> {
   const flow = new ConnectFlow<R>(options);
@@ -108,7 +108,7 @@ export function orgconnect<R extends ExpressRequest>(options: ConnectOptions<R>)
 /**
  * Receives what Cronofy posts. Register it before any `express.json()`, since the signature is that of the raw body.
  *
- * Answers 401 if the signature doesn't fit. If the body was parsed already, a {@link ConfigError} with code `body_parsed` that says how to
+ * Answers 401 if the signature doesn't fit. If the body was parsed already, a `ConfigError` with code `body_parsed` that says how to
  * mend it goes to Express, and nothing is accepted; a body that `express.raw()` has read, or one that the `verify` option of a parser has
  * put into `request.rawBody`, will do.
  */

@@ -75,7 +75,7 @@ export interface FastifyConnect<R> {
   /**
    * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
    *
-   * @throws {@link AuthorizationError}, code `tenant_missing`, if it is nobody's request.
+   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
    */
   organizationOf(request: R): Promise<Organization>;
   /** Receives what Cronofy posts to the client's application: {@link webhook}. */
@@ -102,7 +102,7 @@ export type FastifyErrorHandler<R> = (
  * app.setErrorHandler(calendars.reconnect);
  * ```
  *
- * @throws {@link ConfigError} or {@link InvalidError}, naming the option that is wrong.
+ * @throws `ConfigError` or `InvalidError`, naming the option that is wrong.
  */
 export function orgconnect<R extends FastifyRequest>(options: ConnectOptions<R>): FastifyConnect<R> {
   const flow = new ConnectFlow<R>(options);
@@ -128,7 +128,7 @@ export function orgconnect<R extends FastifyRequest>(options: ConnectOptions<R>)
  * A plugin with one route that receives what Cronofy posts. It reads raw bodies, whatever parsers the rest of the application has.
  *
  * Answers 401 if the signature doesn't fit. If a hook has parsed the body all the same, or the plugin is not encapsulated, it throws a
- * {@link ConfigError} with code `body_parsed` that says how to mend it, and nothing is accepted.
+ * `ConfigError` with code `body_parsed` that says how to mend it, and nothing is accepted.
  */
 export function webhook<R extends FastifyRequest>(
   options: OwnWebhookOptions & { path: string },

@@ -39,7 +39,7 @@ export interface HonoConnect<C> {
   /**
    * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
    *
-   * @throws {@link AuthorizationError}, code `tenant_missing`, if it is nobody's request.
+   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
    */
   organizationOf(context: C): Promise<Organization>;
   /** Receives what Cronofy posts to the client's application: {@link webhook}. */
@@ -62,7 +62,7 @@ export interface HonoConnect<C> {
  * app.onError(calendars.reconnect);
  * ```
  *
- * @throws {@link ConfigError} or {@link InvalidError}, naming the option that is wrong.
+ * @throws `ConfigError` or `InvalidError`, naming the option that is wrong.
  */
 export function orgconnect<C extends HonoContext>(options: ConnectOptions<C>): HonoConnect<C> {
   const flow = new ConnectFlow<C>(options);
@@ -82,7 +82,7 @@ export function orgconnect<C extends HonoContext>(options: ConnectOptions<C>): H
 /**
  * Receives what Cronofy posts. Register it before any middleware that reads bodies, since the signature is that of the raw body.
  *
- * Answers 401 if the signature doesn't fit. If the body was read already, it throws a {@link ConfigError} with code `body_parsed` that
+ * Answers 401 if the signature doesn't fit. If the body was read already, it throws a `ConfigError` with code `body_parsed` that
  * says how to mend it, and nothing is accepted.
  */
 export function webhook<C extends HonoContext>(

@@ -36,7 +36,7 @@ export interface NextConnect<R> {
   /**
    * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
    *
-   * @throws {@link AuthorizationError}, code `tenant_missing`, if it is nobody's request.
+   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
    */
   organizationOf(request: R): Promise<Organization>;
   /** Receives what Cronofy posts to the client's application: {@link webhook}. */
@@ -60,7 +60,7 @@ export interface NextConnect<R> {
  * export const GET = calendars.route(async (request, clinic) => Response.json(await clinic.members.list().all()));
  * ```
  *
- * @throws {@link ConfigError} or {@link InvalidError}, naming the option that is wrong.
+ * @throws `ConfigError` or `InvalidError`, naming the option that is wrong.
  */
 export function orgconnect<R extends Request = Request>(options: ConnectOptions<R>): NextConnect<R> {
   const flow = new ConnectFlow<R>(options);
@@ -85,7 +85,7 @@ export function orgconnect<R extends Request = Request>(options: ConnectOptions<
 /**
  * Receives what Cronofy posts, for `export const POST`. The signature is that of the raw body, so nothing may read it before.
  *
- * Answers 401 if the signature doesn't fit. If the body was read already, it throws a {@link ConfigError} with code `body_parsed` that
+ * Answers 401 if the signature doesn't fit. If the body was read already, it throws a `ConfigError` with code `body_parsed` that
  * says how to mend it, and nothing is accepted.
  */
 export function webhook<R extends Request = Request>(

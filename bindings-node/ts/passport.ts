@@ -68,7 +68,7 @@ export class Strategy<R extends PassportRequest = PassportRequest> {
   /** What Passport calls. */
   readonly authenticate: (this: PassportActions, request: R, options?: unknown) => void;
 
-  /** @throws {@link InvalidError} or {@link ConfigError}, naming the option that is wrong. */
+  /** @throws `InvalidError` or `ConfigError`, naming the option that is wrong. */
   constructor(options: StrategyOptions<R>, verify: Verify<R>) {
     const { client, redirectUri, name = 'cronofy', connectionId, ...asked } = options;
     if (typeof verify !== 'function') throw complaint('config', 'verify', 'must be a function');
