@@ -99,15 +99,25 @@ def an_organization_for_each_tenant(kitchen: Kitchen) -> None:
 
 
 def refreshing_in_the_background(kitchen: Kitchen) -> None:
-    kitchen.connect("north")
-    kitchen.sandbox.connect(kitchen.client, by="doc@example.com", scopes=["read_events"], connection_id="doc")
-    before = kitchen.client.connection("north").summary().version
-    assert kitchen.refresh_ahead(timedelta(0)) == []
-    assert kitchen.client.connection("north").summary().version == before
-    assert kitchen.refresh_ahead(timedelta(days=2)) == []
-    assert kitchen.client.connection("north").summary().version > before
-    kitchen.sandbox.revoke(kitchen.client.connection("doc").summary().sub)
-    assert kitchen.refresh_ahead(timedelta(days=2)) == ["doc"]
+    kitchen.refresher.stop()
+    with Sandbox(now=datetime(2031, 3, 1, tzinfo=timezone.utc)) as sandbox:
+        client = kitchen.names["client"] = sandbox.client()
+        sandbox.connect(client, connection_id="north")
+        sandbox.connect(client, by="doc@example.com", scopes=["read_events"], connection_id="doc")
+        assert kitchen.refresh_ahead() == 0
+        north = client.connection("north").summary()
+        life = north.expires_at - north.issued_at
+        sandbox.advance(life - timedelta(minutes=5))
+        assert kitchen.refresh_ahead() == 2
+        assert kitchen.refresh_ahead() == 0
+        assert client.connection("north").summary().version > north.version
+        assert kitchen.to_reconnect() == []
+        sub = client.connection("doc").summary().sub
+        assert sub is not None
+        sandbox.revoke(sub)
+        sandbox.advance(life - timedelta(minutes=5))
+        assert kitchen.refresh_ahead() == 1
+        assert kitchen.to_reconnect() == ["doc"]
 
 
 def tokens_in_the_applications_database(kitchen: Kitchen) -> None:
@@ -118,12 +128,14 @@ def tokens_in_the_applications_database(kitchen: Kitchen) -> None:
 
 
 def encrypting_tokens(kitchen: Kitchen) -> None:
-    client = kitchen.sandbox.client(store=kitchen.sealed)
+    client = kitchen.careful
     kitchen.sandbox.connect(client, connection_id="north")
     token = client.connection("north").access_token().expose().encode()
     kept = b"".join(path.read_bytes() for path in Path().glob("sealed.db*"))
     assert kept
     assert token not in kept
+    with pytest.raises(orgconnect.ConfigError):
+        kitchen.sandbox.client(store=orgconnect.SqliteStore("plain.db"), require_encryption=True)
 
 
 def webhooks(kitchen: Kitchen) -> None:
