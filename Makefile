@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench bench-node test-node test-runtimes docs setup clean sbom
+.PHONY: help test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench bench-node test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -41,6 +41,10 @@ test-node: ## Run the tests of the npm package
 test-faults: ## Run the fault suite with the full numbers; ROWS="A4 A9" runs some rows
 	@tools/setup compiler
 	@ROWS="$(ROWS)" tools/test faults
+
+test-models: ## Try 100,000 schedules of callers, processes and flights, and every interleaving of two
+	@tools/setup compiler
+	@tools/test models
 
 test-api: ## Validate the description, and the sandbox against it
 	@tools/setup compiler clients

@@ -32,6 +32,8 @@ pub(crate) struct Board<S, E> {
 
 /// How a caller got on board.
 pub(crate) enum Boarding<S, E> {
+    /// No flight is needed: one has landed in this very moment.
+    Known(Arc<S>),
     /// A flight was under way.
     Joined(Arrival<Outcome<S, E>>),
     /// There was none: the caller must let the pilot fly.
@@ -90,10 +92,18 @@ impl<S, E: Clone> Board<S, E> {
     }
 
     /// Joins the flight in the air, or begins one unless `refuse` says why not.
-    pub(crate) fn board(self: &Arc<Self>, refuse: impl FnOnce() -> Option<E>) -> Result<Boarding<S, E>, E> {
+    pub(crate) fn board(
+        self: &Arc<Self>,
+        is_good: impl Fn(&S) -> bool,
+        refuse: impl FnOnce() -> Option<E>,
+    ) -> Result<Boarding<S, E>, E> {
         let mut flight = lock(&self.flight);
         if let Some(flight) = &*flight {
             return Ok(Boarding::Joined(flight.clone()));
+        }
+        // Looked at with the slot locked: whoever landed since the caller looked has published before that.
+        if let Some(known) = self.current().filter(|known| is_good(known)) {
+            return Ok(Boarding::Known(known));
         }
         if let Some(reason) = refuse() {
             return Err(reason);
@@ -121,7 +131,8 @@ impl<S, E: Clone> Board<S, E> {
             if let Some(known) = self.current().filter(|known| is_good(known)) {
                 return Ok(known);
             }
-            let (arrival, started) = match self.board(&refuse).map_err(Some)? {
+            let (arrival, started) = match self.board(&is_good, &refuse).map_err(Some)? {
+                Boarding::Known(known) => return Ok(known),
                 Boarding::Joined(arrival) => (arrival, false),
                 Boarding::Started(arrival, pilot) => {
                     start(pilot);

@@ -410,7 +410,8 @@ impl Inner {
                 .filter(|(_, until)| *until > Instant::now())
                 .map(|(error, _)| error.clone())
         };
-        if let Ok(Boarding::Started(_, pilot)) = tokens.board().board(held) {
+        let is_fresh = |snapshot: &Snapshot| snapshot.satisfies(&Need::NotDue, self.now());
+        if let Ok(Boarding::Started(_, pilot)) = tokens.board().board(is_fresh, held) {
             self.start(tokens, Need::NotDue, pilot);
         }
     }
