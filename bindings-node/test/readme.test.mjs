@@ -58,5 +58,5 @@ describe('the README', () => {
     });
   }
 
-  test('has examples', () => assert.equal(blocks.length, 5));
+  test('has examples', () => assert.equal(blocks.length, 6));
 });

@@ -130,7 +130,7 @@ export class ConnectFlow<R> {
   /**
    * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
    *
-   * @throws {@link AuthorizationError}, code `tenant_missing`, if it is nobody's request.
+   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
    */
   async organizationOf(request: R): Promise<Organization> {
     return this.#options.client.organization(await this.#tenant(request));

@@ -23,7 +23,7 @@ export class ReturnTo {
   /**
    * The place as it is written into `Location`.
    *
-   * @throws {@link InvalidError}, naming `returnTo`, for anything else than a path of this site or a URL on an allowed origin.
+   * @throws `InvalidError`, naming `returnTo`, for anything else than a path of this site or a URL on an allowed origin.
    */
   check(given: unknown, field = 'returnTo'): string {
     const refused = (why: string) => complaint('invalid', field, why);
