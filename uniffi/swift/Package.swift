@@ -19,7 +19,7 @@ import PackageDescription
 
 let package = Package(
     name: "orgconnect",
-    platforms: [.macOS(.v13), .iOS(.v16), .tvOS(.v16), .watchOS(.v9), .visionOS(.v1)],
+    platforms: [.macOS(.v13), .iOS(.v16)],
     products: [
         .library(name: "Orgconnect", targets: ["Orgconnect"]),
         .library(name: "OrgconnectMobile", targets: ["OrgconnectMobile"]),
@@ -43,6 +43,6 @@ let package = Package(
             dependencies: ["OrgconnectCore", "OrgconnectAppNative"],
             swiftSettings: [.define("ORGCONNECT_APP")]
         ),
-        .testTarget(name: "OrgconnectTests", dependencies: ["Orgconnect"]),
+        .testTarget(name: "OrgconnectTests", dependencies: ["Orgconnect", "OrgconnectMobile"]),
     ]
 )

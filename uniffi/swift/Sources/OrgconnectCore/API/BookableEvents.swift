@@ -139,6 +139,7 @@ public struct BookableEventsAPI: Sendable {
     ///     registrationID: "robin-hale"
     /// )
     /// ```
+    @discardableResult
     public func deleteRegistration(bookableEventID: String, registrationID: String) async throws -> BookableEvent? {
         try await caller.send(
             "bookable_events.delete_registration",

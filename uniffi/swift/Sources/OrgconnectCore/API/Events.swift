@@ -113,6 +113,7 @@ public struct EventsAPI: Sendable {
     /// )
     /// let reply = try await account.events.upsert(calendarID: "cal_U9uuErStTG@EAAAB_IsAsykA2DBTWqQTf-f0kJw", request)
     /// ```
+    @discardableResult
     public func upsert(calendarID: String, _ request: UpsertEvent) async throws -> WrittenEventResponse? {
         try await caller.send("events.upsert", path: ["calendar_id": calendarID], request).decodeIfPresent()
     }
@@ -158,6 +159,7 @@ public struct EventsAPI: Sendable {
     /// let request = DeleteEvent(eventID: "check-up-1")
     /// let reply = try await account.events.delete(calendarID: "cal_n23kjnwrw2_jsdfjksn234", request)
     /// ```
+    @discardableResult
     public func delete(calendarID: String, _ request: DeleteEvent) async throws -> WrittenEventResponse? {
         try await caller.send("events.delete", path: ["calendar_id": calendarID], request).decodeIfPresent()
     }

@@ -82,6 +82,10 @@ struct Application {
 enum Programs {
     static var sandbox: URL { folder.appendingPathComponent("orgconnect-sandbox") }
     static var scenarios: URL { folder.appendingPathComponent("scenarios-json") }
+    static var appLibrary: URL {
+        repository.appendingPathComponent("target/native-app/liborgconnect_uniffi_app.so")
+    }
+    static var worker: URL { folder.appendingPathComponent("orgconnect-fault-worker") }
 
     /// The root of the repository.
     static let repository = URL(fileURLWithPath: #filePath).pathComponents.dropLast(6).reduce(
