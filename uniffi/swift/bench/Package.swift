@@ -1,5 +1,5 @@
 // swift-tools-version: 6.0
-// What a call costs beside URLSession: `make bench-swift`. A package of its own, so that users of the other don't build it.
+// What a call costs beside URLSession: `uniffi/swift/bench/run`. A package of its own, so that users of the other don't build it.
 import PackageDescription
 
 let package = Package(
