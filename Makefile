@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench bench-node test-node test-runtimes docs setup clean sbom
+.PHONY: help test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench bench-refresher bench-node test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -101,6 +101,10 @@ bench-node: ## Measure the npm package beside other clients of Node
 test-runtimes: ## Run the npm package in Bun and Deno
 	@tools/setup compiler typescript runtimes
 	@tools/test runtimes
+
+bench-refresher: ## Keep 100,000 connections in PostgreSQL fresh, and say how fast that is
+	@tools/setup compiler services
+	@$(CARGO) bench --locked --package orgconnect --features postgres --bench refresher
 
 docs: ## Build the documentation of the Rust crates, and a page of the API's description
 	@$(CARGO) doc --locked --no-deps --workspace

@@ -40,9 +40,11 @@ pub(crate) struct Global {
     /// A sandbox or a gateway in place of a data center, like <http://127.0.0.1:8787>
     #[arg(long, global = true, env = "ORGCONNECT_BASE_URL", value_name = "URL")]
     pub(crate) base_url: Option<String>,
-    /// The directory in which tokens are kept [default: orgconnect/tokens in your data directory]
-    #[arg(long, global = true, env = "ORGCONNECT_STORE", value_name = "DIR")]
-    pub(crate) store: Option<PathBuf>,
+    /// Where tokens are kept: a directory, or a store by its name, like sqlite:tokens.db, keyring:DIR, `postgres://HOST/DB` or
+    /// `rediss://HOST`, each with ?key=env:NAME or ?key=file:PATH to seal it. A name with a password belongs in
+    /// `ORGCONNECT_STORE` [default: orgconnect/tokens in your data directory]
+    #[arg(long, global = true, env = "ORGCONNECT_STORE", hide_env_values = true, value_name = "STORE")]
+    pub(crate) store: Option<String>,
     /// Print JSON, one value a line, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -66,9 +68,22 @@ pub(crate) enum Command {
         after_help = "Examples:\n  orgconnect login\n  orgconnect login --connection clinic\n  orgconnect login --individual read_events create_event"
     )]
     Login(Login),
-    /// List the connections in the token store
-    #[command(after_help = "Example:\n  orgconnect connections")]
-    Connections,
+    /// List the connections in the token store, and look after them
+    #[command(
+        after_help = "Without a command it lists.\n\nExamples:\n  orgconnect connections\n  orgconnect connections show clinic\n  \
+        orgconnect connections migrate --from file:tokens --to 'sqlite:tokens.db?key=file:token.key'"
+    )]
+    Connections {
+        #[command(subcommand)]
+        command: Option<Connections>,
+    },
+    /// Look for what is wrong, and say how to mend it
+    #[command(
+        after_help = "Looks at the settings, the token store, the network, the clock, the application's credentials and every connection.\n\
+        It sends a code that can't be valid, to see whether the credentials are accepted, and refreshes a token that has ended.\n\n\
+        Examples:\n  orgconnect doctor\n  orgconnect doctor --connection clinic\n  orgconnect doctor --redirect-uri https://app.example/callback --json"
+    )]
+    Doctor(Doctor),
     /// List the members of a connected organization
     #[command(
         after_help = "Examples:\n  orgconnect members\n  orgconnect members --connection clinic --json"
@@ -100,6 +115,63 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Connections {
+    /// List them, those that have ended or can't be read too
+    List,
+    /// Show what is known of one, without its tokens
+    #[command(after_help = "Example:\n  orgconnect connections show clinic --json")]
+    Show(Named),
+    /// Revoke the grant of one at Cronofy, and erase its tokens
+    #[command(after_help = "Example:\n  orgconnect connections revoke clinic")]
+    Revoke(Named),
+    /// Seal every record with the current key of the store
+    #[command(
+        after_help = "To change the key of a store: put the new one before the old in the key file (or variable) and restart what uses the\n\
+        store, run this, and take the old one away once it has moved everything.\n\n\
+        Example:\n  orgconnect connections rewrap --store 'sqlite:tokens.db?key=file:token.key'"
+    )]
+    Rewrap {
+        /// Seal records that are in clear text, too: they were written before there was a key
+        #[arg(long)]
+        clear_text: bool,
+    },
+    /// Copy every connection of the application to another store
+    #[command(
+        after_help = "Stop what uses the old store first: of two copies, a refresh through one may end the other. May be repeated; what is\n\
+        there already and differs is left alone and reported.\n\n\
+        Example:\n  orgconnect connections migrate --from file:tokens --to 'postgres://db.example/app?key=env:TOKEN_KEY' --remove"
+    )]
+    Migrate {
+        /// The store to copy from: a directory, or a store by its name
+        #[arg(long, value_name = "STORE")]
+        from: String,
+        /// The store to copy to
+        #[arg(long, value_name = "STORE")]
+        to: String,
+        /// Remove each record from the old store once it is in the new one
+        #[arg(long)]
+        remove: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// The connection [default: the only one in the store]
+    #[arg(value_name = "ID")]
+    pub(crate) connection: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Look at this connection only
+    #[arg(long, value_name = "ID")]
+    pub(crate) connection: Option<String>,
+    /// Ask Cronofy whether it accepts this redirect URI
+    #[arg(long, value_name = "URI")]
+    pub(crate) redirect_uri: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,10 +3,12 @@
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use orgconnect::{
     Account, Client, Connection, ConnectionKind, ConnectionState, ConnectionSummary, FileStore, Organization,
+    TokenStore,
 };
 
 use crate::{
@@ -44,7 +46,7 @@ impl Context {
             client_secret_file: path(global.client_secret_file),
             data_center: text(global.data_center),
             base_url: text(global.base_url),
-            store: path(global.store),
+            store: text(global.store),
             json: global.json,
         };
         Self { global, output, clients: RefCell::default() }
@@ -73,14 +75,18 @@ impl Context {
     }
 
     pub(crate) fn client(&self) -> Result<Client> {
+        self.client_on(self.store()?)
+    }
+
+    /// The application's client on another store than the one that is set.
+    pub(crate) fn client_on(&self, store: Arc<dyn TokenStore>) -> Result<Client> {
         let Some(client_id) = &self.global.client_id else {
             return Err(Failure::usage(
                 "set CRONOFY_CLIENT_ID, or pass --client-id; `orgconnect sandbox` prints one to try",
             ));
         };
-        let store = FileStore::open(self.store_directory()?).map_err(orgconnect::Error::from)?;
         let mut builder = Client::builder(client_id, self.client_secret()?)
-            .store(store)
+            .shared_store(store)
             .user_agent_suffix(concat!("orgconnect-cli/", env!("CARGO_PKG_VERSION")));
         if let Some(data_center) = &self.global.data_center {
             builder = builder.data_center(data_center.parse()?);
@@ -93,16 +99,12 @@ impl Context {
         Ok(client)
     }
 
-    fn store_directory(&self) -> Result<PathBuf> {
-        if let Some(directory) = &self.global.store {
-            return Ok(directory.clone());
+    /// The token store that is set, opened.
+    pub(crate) fn store(&self) -> Result<Arc<dyn TokenStore>> {
+        match &self.global.store {
+            Some(text) => open(text),
+            None => Ok(Arc::new(FileStore::open(usual_directory()?).map_err(orgconnect::Error::from)?)),
         }
-        let data = std::env::var_os("XDG_DATA_HOME")
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-            .or_else(|| std::env::home_dir().map(|home| home.join(".local/share")));
-        data.map(|data| data.join("orgconnect/tokens"))
-            .ok_or_else(|| Failure::usage("there is no home directory to keep tokens in; pass --store DIR"))
     }
 
     /// The connection that was named, or the only one there is.
@@ -179,17 +181,40 @@ impl Caller {
     }
 }
 
+/// The directory in which tokens are kept if nothing else is said.
+fn usual_directory() -> Result<PathBuf> {
+    let data = std::env::var_os("XDG_DATA_HOME")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".local/share")));
+    data.map(|data| data.join("orgconnect/tokens"))
+        .ok_or_else(|| Failure::usage("there is no home directory to keep tokens in; pass --store DIR"))
+}
+
+/// The store that a text names: a directory, unless it begins with the kind of store.
+pub(crate) fn open(text: &str) -> Result<Arc<dyn TokenStore>> {
+    // One letter before a colon is a drive.
+    let is_name = text.split_once(':').is_some_and(|(kind, _)| {
+        kind.len() > 1 && kind.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'+')
+    });
+    let opened = if is_name {
+        orgconnect::store::open(text)
+    } else {
+        FileStore::open(text).map(|store| Arc::new(store) as Arc<dyn TokenStore>)
+    };
+    Ok(opened.map_err(orgconnect::Error::from)?)
+}
+
 /// Every connection of the application that the store holds, those that have ended too.
 pub(crate) async fn all_connections(client: &Client) -> Result<Vec<ConnectionSummary>> {
     let mut all = Vec::new();
     loop {
         let after = all.last().map(|summary: &ConnectionSummary| summary.id.clone());
         let page = client.connections(after.as_ref(), PAGE).await?;
-        let full = page.len() == PAGE;
-        all.extend(page);
-        if !full {
+        if page.is_empty() {
             return Ok(all);
         }
+        all.extend(page);
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// Something of this machine: a file, a port.
     Machine(String),
+    /// What the doctor has found, as the kind of error that a call would have met.
+    Found(ErrorKind, String),
     /// A step of the demo was not as it says.
     Demo(String),
     /// Ctrl-C.
@@ -38,14 +40,8 @@ impl Failure {
             Self::Demo(_) => 9,
             // What a shell reports for a program that was ended by Ctrl-C.
             Self::Interrupted => 130,
-            Self::Sdk(error) => match error.kind() {
-                ErrorKind::Config => 3,
-                ErrorKind::Authorization => 4,
-                ErrorKind::Permission | ErrorKind::Plan | ErrorKind::Locked => 7,
-                ErrorKind::Store => 8,
-                _ if error.is_transient() => 6,
-                _ => 5,
-            },
+            Self::Found(kind, _) => code_of(*kind, false),
+            Self::Sdk(error) => code_of(error.kind(), error.is_transient()),
         }
     }
 
@@ -54,6 +50,7 @@ impl Failure {
             Self::Sdk(error) => error.kind().as_str(),
             Self::Usage(_) => "usage",
             Self::Machine(_) => "machine",
+            Self::Found(kind, _) => kind.as_str(),
             Self::Demo(_) => "demo",
             Self::Interrupted => "interrupted",
         };
@@ -74,11 +71,24 @@ impl Failure {
     }
 }
 
+fn code_of(kind: ErrorKind, transient: bool) -> u8 {
+    match kind {
+        ErrorKind::Config => 3,
+        ErrorKind::Authorization => 4,
+        ErrorKind::Permission | ErrorKind::Plan | ErrorKind::Locked => 7,
+        ErrorKind::Store => 8,
+        _ if transient => 6,
+        _ => 5,
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sdk(error) => error.fmt(f),
-            Self::Usage(message) | Self::Machine(message) | Self::Demo(message) => f.write_str(message),
+            Self::Usage(message) | Self::Machine(message) | Self::Found(_, message) | Self::Demo(message) => {
+                f.write_str(message)
+            }
             Self::Interrupted => f.write_str("interrupted"),
         }
     }

@@ -154,6 +154,134 @@ async fn tokens_are_shown_without_themselves_refreshed_and_revoked() {
 }
 
 #[tokio::test]
+async fn connections_are_shown_moved_sealed_rewrapped_and_revoked_in_any_store() {
+    let terminal = Terminal::open().await;
+    terminal.login();
+    let at = terminal.home.path().display().to_string();
+    let (old, new) = (orgconnect::Keys::generate(), orgconnect::Keys::generate());
+    let key = terminal.home.path().join("key");
+    let write_key = |text: &str| {
+        std::fs::write(&key, text).unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    };
+    write_key(old.expose());
+    let from = format!("{at}/orgconnect/tokens");
+    let to = format!("sqlite:{at}/tokens.db?key=file:{}", key.display());
+    let moved = terminal.json(&["connections", "migrate", "--from", &from, "--to", &to, "--remove"]);
+    assert_eq!((moved["copied"].as_u64(), moved["unchanged"].as_u64()), (Some(1), Some(0)), "{moved}");
+    assert!(terminal.good(&["connections"]).contains("Nothing is connected"));
+    let shown = terminal.json(&["connections", "show", "clinic", "--store", &to]);
+    assert_eq!((shown["state"].as_str(), shown["kind"].as_str()), (Some("active"), Some("organization")));
+    assert!(terminal.good(&["members", "--store", &to]).contains("doc@example.com"));
+    write_key(&format!("{} {}", new.expose(), old.expose()));
+    let sealed = terminal.json(&["connections", "rewrap", "--store", &to]);
+    assert_eq!(sealed["moved"], 1, "{sealed}");
+    write_key(new.expose());
+    assert_eq!(terminal.json(&["connections", "rewrap", "--store", &to])["unchanged"], 1);
+    write_key(old.expose());
+    let unreadable = terminal.json(&["connections", "--store", &to]);
+    assert_eq!(unreadable["state"], "unreadable");
+    assert!(unreadable["reason"].as_str().unwrap().contains("with_older"), "{unreadable}");
+    write_key(new.expose());
+    assert!(terminal.good(&["connections", "revoke", "clinic", "--store", &to]).contains("revoked"));
+    assert_eq!(terminal.json(&["connections", "list", "--store", &to])["state"], "revoked");
+    for (arguments, code, why) in [
+        (["connections", "rewrap", "--store", &from], 8, "names no keys"),
+        (["connections", "list", "--store", "mysql://h"], 8, "none of memory:"),
+        (["connections", "migrate", "--from", &from], 2, "--to"),
+    ] {
+        let (found, said) = terminal.bad(&arguments);
+        assert!(found == code && said.contains(why), "{found} {said}");
+    }
+    let (code, said) = terminal.bad(&["connections", "migrate", "--from", &from, "--to", &from]);
+    assert!(code == 8 && said.contains("the same store"), "{code} {said}");
+}
+
+impl Terminal {
+    /// The doctor's findings by what was looked at, and the exit code.
+    fn doctor(&self, more: &[&str]) -> (i32, std::collections::BTreeMap<String, Value>) {
+        let output = self.run(&[&["doctor", "--json"], more].concat());
+        let findings = text(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .map(|finding| (finding["check"].as_str().unwrap().to_owned(), finding))
+            .collect();
+        (output.status.code().unwrap(), findings)
+    }
+}
+
+#[tokio::test]
+async fn the_doctor_finds_nothing_wrong_where_nothing_is() {
+    let terminal = Terminal::open().await;
+    terminal.login();
+    let (code, findings) = terminal.doctor(&["--redirect-uri", "http://127.0.0.1:9/callback"]);
+    assert_eq!(code, 0, "{findings:#?}");
+    for (check, verdict) in [
+        ("store", "remark"),
+        ("settings", "ok"),
+        ("network", "ok"),
+        ("clock", "ok"),
+        ("credentials", "ok"),
+        ("redirect_uri", "ok"),
+        ("connection clinic", "ok"),
+    ] {
+        assert_eq!(findings[check]["verdict"], verdict, "{findings:#?}");
+    }
+    let told = terminal.good(&["doctor"]);
+    assert!(told.contains("connection clinic: Cronofy accepts its token"), "{told}");
+}
+
+#[tokio::test]
+async fn the_doctor_explains_each_thing_that_is_wrong_with_its_mend() {
+    let terminal = Terminal::open().await;
+    terminal.login();
+    let (code, findings) = terminal.doctor(&["--redirect-uri", "https://other.example/callback"]);
+    let redirect = &findings["redirect_uri"];
+    assert!(code == 3 && redirect["mend"].as_str().unwrap().contains("to the letter"), "{redirect}");
+    terminal.sandbox.control().advance(std::time::Duration::from_mins(10));
+    let (code, findings) = terminal.doctor(&[]);
+    let clock = &findings["clock"];
+    assert!(code == 1 && clock["says"].as_str().unwrap().contains("s behind"), "{clock}");
+    assert!(clock["mend"].as_str().unwrap().contains("time synchronization"), "{clock}");
+    terminal.sandbox.control().set_clock_offset("0s".parse().unwrap());
+    let output =
+        terminal.command(&["doctor", "--json"]).env("CRONOFY_CLIENT_SECRET", "CRN_another").output().unwrap();
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("invalid_client") && told.contains("one data center"), "{told}");
+    let refused = orgconnect_sandbox::Fault::status(401).on("GET", "/v1/userinfo");
+    let fault = terminal.sandbox.control().add_fault(refused);
+    let (code, findings) = terminal.doctor(&[]);
+    let mend = findings["connection clinic"]["mend"].as_str().unwrap();
+    assert!(code == 4 && mend.contains("another application or data center"), "{findings:#?}");
+    terminal.sandbox.control().remove_fault(fault);
+    let sub = terminal.json(&["connections", "show"])["sub"].as_str().unwrap().to_owned();
+    terminal.sandbox.control().revoke_connection(&sub);
+    terminal.bad(&["token", "refresh"]);
+    let (code, findings) = terminal.doctor(&["--connection", "clinic"]);
+    let dead = &findings["connection clinic"];
+    assert!(code == 4 && dead["mend"].as_str().unwrap().contains("orgconnect login"), "{dead}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_doctor_explains_a_keyring_that_does_not_answer() {
+    let terminal = Terminal::open().await;
+    let silent = terminal.home.path().join("bus");
+    let _listener = std::os::unix::net::UnixListener::bind(&silent).unwrap();
+    let store = format!("keyring:{}/sealed", terminal.home.path().display());
+    let output = terminal
+        .command(&["doctor", "--json", "--store", &store])
+        .env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", silent.display()))
+        .output()
+        .unwrap();
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(8), "{told}");
+    assert!(told.contains("unlock it, and try again") && told.contains(r#""check":"credentials""#), "{told}");
+}
+
+#[tokio::test]
 async fn a_denial_ends_the_login_with_its_reason() {
     let terminal = Terminal::open().await;
     let output = terminal.approve(&["login", "--no-browser"], "");

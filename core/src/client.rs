@@ -247,6 +247,11 @@ impl Client {
         self.inner.send_revocation(Revoked::Sub(sub)).await
     }
 
+    /// The namespace of this application's records in the store: data center (or base URL) and client id.
+    pub fn namespace(&self) -> String {
+        self.inner.namespace()
+    }
+
     /// Sets up a refresher, which keeps connections fresh ahead of demand. No I/O: it works once it is started.
     pub fn refresher(&self) -> Refresher {
         Refresher::new(Arc::clone(&self.inner))

@@ -51,9 +51,11 @@ async fn a_text_opens_the_store_it_names_and_seals_it_with_the_keys_it_names() {
 #[tokio::test]
 async fn keys_from_elsewhere_seal_a_store_by_its_name() {
     let keys = || Keys::from_bytes(&std::array::from_fn::<u8, 32, _>(|at| at as u8)).unwrap();
-    conformance::check(&store::open_sealed("memory:", keys()).unwrap()).await.unwrap();
-    let twice = store::open_sealed("memory:?key=env:KEY", keys()).unwrap_err();
+    conformance::check(&store::open_sealed("memory:", Some(keys())).unwrap()).await.unwrap();
+    let twice = store::open_sealed("memory:?key=env:KEY", Some(keys())).unwrap_err();
     assert!(twice.to_string().contains("use one of the two"), "{twice}");
+    let neither = store::open_sealed("memory:", None).unwrap_err();
+    assert!(neither.to_string().contains("names no keys"), "{neither}");
 }
 
 #[test]

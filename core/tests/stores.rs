@@ -10,7 +10,7 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use orgconnect::{
     ConnectionId, FileStore, MemoryStore, TokenStore,
-    store::{ConnectionKey, ListQuery, Record, StoreErrorKind, conformance},
+    store::{ConnectionKey, ListQuery, Record, StoreErrorKind, conformance, migrate},
 };
 
 fn key() -> ConnectionKey {
@@ -211,4 +211,31 @@ async fn a_store_that_cannot_be_written_says_so_and_keeps_the_old_record() {
     let error = store.save(&key(), &record("new"), 1).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert_eq!(store.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "old");
+}
+
+#[tokio::test]
+async fn records_are_moved_to_another_store_once_and_never_over_what_differs() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, to) = (store(directory.path()), MemoryStore::new());
+    let key_of = |name: &str| ConnectionKey { connection: ConnectionId::new(name).unwrap(), ..key() };
+    for name in ["a", "b", "same", "differs"] {
+        from.save(&key_of(name), &record(name), 0).await.unwrap();
+    }
+    to.save(&key_of("same"), &record("same"), 0).await.unwrap();
+    to.save(&key_of("differs"), &record("newer"), 0).await.unwrap();
+    let done = migrate(&from, &to, "us/CLIENT_ID", false).await.unwrap();
+    assert_eq!((done.copied, done.unchanged), (2, 1));
+    let failed: Vec<&str> = done.failed.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(failed, ["differs"]);
+    assert_eq!(to.load(&key_of("differs")).await.unwrap().unwrap().record.payload.as_str(), "newer");
+    let again = migrate(&from, &to, "us/CLIENT_ID", true).await.unwrap();
+    assert_eq!((again.copied, again.unchanged), (0, 3), "it can be repeated");
+    for name in ["a", "b", "same"] {
+        assert!(from.load(&key_of(name)).await.unwrap().is_none());
+        let copy = to.load(&key_of(name)).await.unwrap().unwrap();
+        assert_eq!((copy.record.payload.as_str(), copy.record.expires_at), (name, record(name).expires_at));
+    }
+    assert!(from.load(&key_of("differs")).await.unwrap().is_some(), "what was not copied is not removed");
+    let itself = migrate(&from, &store(directory.path()), "us/CLIENT_ID", false).await.unwrap_err();
+    assert_eq!(itself.kind(), StoreErrorKind::Refused);
 }

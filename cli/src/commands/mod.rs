@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 mod connections;
+mod doctor;
 mod login;
 mod members;
 mod sandbox;
@@ -24,7 +25,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<()> {
         Command::Demo(arguments) => demo::run(&arguments, context).await,
         Command::Sandbox(arguments) => sandbox::run(&arguments, context).await,
         Command::Login(arguments) => login::run(arguments, context).await,
-        Command::Connections => connections::run(context).await,
+        Command::Connections { command } => connections::run(command, context).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, context).await,
         Command::Members(acting) => members::run(&acting, context).await,
         Command::Whoami(acting) => whoami::run(&acting, context).await,
         Command::Call(arguments) => call::run(&arguments, context).await,

@@ -1,7 +1,5 @@
 //! `orgconnect token show|refresh|revoke`.
 
-use serde_json::json;
-
 use super::connections;
 use crate::{
     cli::{Token, Which},
@@ -29,12 +27,7 @@ pub(crate) async fn run(command: Token, context: &Context) -> Result<()> {
             });
         }
         Token::Revoke(Which { connection }) => {
-            let connection = context.connection(&client, connection.as_deref()).await?;
-            context.output.wait("revoking", connection.revoke()).await?;
-            let shown = json!({"connection": connection.id().as_str(), "state": "revoked"});
-            context
-                .output
-                .value(&shown, |_| format!("{} is revoked and its tokens are erased.", connection.id()));
+            connections::revoke(connection.as_deref(), context).await?;
         }
     }
     Ok(())

@@ -22,6 +22,7 @@ mod file;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod memory;
+mod migrate;
 mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -52,7 +53,12 @@ pub use self::redis::RedisStore;
 pub use self::sealed::{Keys, Rewrapped, SealedStore};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
-pub use self::{file::FileStore, memory::MemoryStore, open::open};
+pub use self::{
+    file::FileStore,
+    memory::MemoryStore,
+    migrate::{Migrated, migrate},
+    open::open,
+};
 use crate::{ConnectionId, Error, ErrorKind};
 
 /// A place that keeps token records. See the [module](self) for what it must promise.

@@ -45,16 +45,22 @@ pub fn open(text: &str) -> Result<Arc<dyn TokenStore>, StoreError> {
     }
 }
 
-/// Opens the store that a text names, and seals it with these keys: for keys that come from elsewhere.
+/// Opens the store that a text names, and seals it: with these keys, which come from elsewhere, or with those that the text
+/// names.
 ///
 /// # Errors
-/// As [`open`]; and [`StoreErrorKind::Refused`] if the text names keys as well.
+/// As [`open`]; and [`StoreErrorKind::Refused`] if there are keys in both places, or in neither.
 #[cfg(feature = "sealed")]
-pub fn open_sealed(text: &str, keys: super::Keys) -> Result<super::SealedStore, StoreError> {
+pub fn open_sealed(text: &str, keys: Option<super::Keys>) -> Result<super::SealedStore, StoreError> {
     let mut address = Address::parse(text)?;
-    if address.take("key").is_some() {
-        return Err(refused("it names a key, and keys are given beside it; use one of the two"));
-    }
+    let keys = match (address.take("key"), keys) {
+        (Some(source), None) => self::keys(&source)?,
+        (None, Some(keys)) => keys,
+        (Some(_), Some(_)) => {
+            return Err(refused("it names a key, and keys are given beside it; use one of the two"));
+        }
+        (None, None) => return Err(refused("it names no keys; add key=env:NAME or key=file:/path")),
+    };
     Ok(super::SealedStore::shared(plain(address)?, keys))
 }
 
