@@ -236,7 +236,13 @@ async fn the_doctor_finds_nothing_wrong_where_nothing_is() {
 async fn the_doctor_explains_each_thing_that_is_wrong_with_its_mend() {
     let terminal = Terminal::open().await;
     terminal.login();
-    let (code, findings) = terminal.doctor(&["--redirect-uri", "https://other.example/callback"]);
+    // In production Cronofy accepts verified redirect URIs only.
+    let (control, id) = (terminal.sandbox.control(), &terminal.application.client_id);
+    control.submit_redirect_uris(id, &["https://app.example/callback".into()]).unwrap();
+    control.verify_redirect_uris(id).unwrap();
+    let (code, _) = terminal.doctor(&["--redirect-uri", "https://app.example/callback"]);
+    assert_eq!(code, 0);
+    let (code, findings) = terminal.doctor(&["--redirect-uri", "https://app.example/callback/"]);
     let redirect = &findings["redirect_uri"];
     assert!(code == 3 && redirect["mend"].as_str().unwrap().contains("to the letter"), "{redirect}");
     terminal.sandbox.control().advance(std::time::Duration::from_mins(10));
