@@ -38,7 +38,7 @@ public class Pages<P, T> internal constructor(
     public suspend fun first(): P = decode(calls.send(operation, arguments), page)
 
     /** The items of all pages, collected. */
-    public suspend fun all(): List<T> = items().toList()
+    public suspend fun all(): List<@JvmSuppressWildcards T> = items().toList()
 
     private fun endless() =
         OrgconnectException.Decode(

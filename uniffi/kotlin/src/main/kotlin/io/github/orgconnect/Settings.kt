@@ -124,4 +124,14 @@ constructor(
             userAgentSuffix = userAgentSuffix,
             clock = clock?.native,
         )
+
+    public companion object {
+        /** The defaults, for a data center. */
+        @JvmStatic
+        public fun of(dataCenter: DataCenter): Settings = Settings(dataCenter = dataCenter)
+
+        /** The defaults, for a sandbox or a gateway. */
+        @JvmStatic
+        public fun at(baseUrl: String): Settings = Settings(baseUrl = baseUrl)
+    }
 }

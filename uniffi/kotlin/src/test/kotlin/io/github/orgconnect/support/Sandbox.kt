@@ -11,7 +11,9 @@ import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonObjectBuilder
 import kotlinx.serialization.json.buildJsonObject
+import kotlinx.serialization.json.int
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
@@ -119,11 +121,20 @@ class Sandbox(
 
     /** How many token requests with a refresh token have come. */
     fun refreshes(): Int =
-        requestsAfter(0).count {
-            it.getValue("path").jsonPrimitive.content == "/oauth/token" && "refresh_token" in it.getValue("body").toString() &&
-                "grant_type" in it.getValue("body").toString() &&
-                "authorization_code" !in it.getValue("body").toString()
-        }
+        control("GET", "/sandbox/counters")
+            .jsonObject
+            .getValue("token_requests")
+            .jsonObject["refresh_token"]
+            ?.jsonPrimitive
+            ?.int ?: 0
+
+    fun patch(settings: JsonObjectBuilder.() -> Unit) {
+        control("PATCH", "/sandbox/settings", buildJsonObject(settings))
+    }
+
+    fun fault(fault: JsonObjectBuilder.() -> Unit) {
+        control("POST", "/sandbox/faults", buildJsonObject(fault))
+    }
 
     fun approve(
         authorizationUrl: String,
