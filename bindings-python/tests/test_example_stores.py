@@ -24,7 +24,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, orgconnect_sandbox: Sa
         yield site.store
         site.stop()
     else:
-        engine = create_engine(f"sqlite:///{tmp_path}/tokens.db")
+        engine = create_engine(f"sqlite:///{tmp_path}/tokens.db", connect_args={"timeout": 30})
         store = SqlAlchemyStore(engine)
         store.create_tables()
         yield store
