@@ -135,11 +135,13 @@ with Sandbox() as sandbox:
     organization = sandbox.connect(sandbox.client()).organization
     sandbox.fault(path="/v1/organizational_unit_members", delay_before_ms=30000)
     def interrupt():
-        # The sandbox shows a request once it has been answered, so nothing tells that the call waits.
-        time.sleep(1)
+        while sandbox.requests()[-1]["path"] != "/v1/organizational_unit_members":
+            time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
+    # Where a shell began the tests in the background, Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=interrupt).start()
     try:
-        threading.Thread(target=interrupt).start()
         organization.members.list().all()
     except KeyboardInterrupt:
         print("interrupted", flush=True)

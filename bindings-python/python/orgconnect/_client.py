@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from typing_extensions import Self
-
 from ._calls import Caller, SyncCaller
 from ._connection import AsyncConnection, Connection, ConnectionSummary, summary_of
 from ._handles import (
@@ -33,6 +31,8 @@ from .api._handles import AsyncClientAreas, ClientAreas
 from .webhooks import Verifier
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .stores import TokenStore
 
 SelfT = TypeVar("SelfT", bound="_Client")

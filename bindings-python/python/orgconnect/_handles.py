@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
-from typing_extensions import Self
 
 from ._batch import Batch, Verdict, verdicts
 from ._calls import Caller, Reply, SyncCaller, encode
@@ -26,6 +25,9 @@ from .api._handles import (
     OrganizationAreas,
     ServiceAccountAreas,
 )
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 SelfT = TypeVar("SelfT", bound="_Handle")
 Query = Mapping[str, "str | int | float | bool | list[str] | tuple[str, ...]"]
