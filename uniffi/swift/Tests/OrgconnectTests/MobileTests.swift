@@ -20,6 +20,8 @@ private struct Careless: Error, CustomStringConvertible {
 }
 
 @Suite struct MobileTests {
+    init() throws { try serversDoorComesFirst() }
+
     @Test func callsAreMadeWithTokensOfTheSource() async throws {
         let clinic = try await Clinic()
         let good = AccessToken(try await clinic.connection.accessToken())
