@@ -2,6 +2,7 @@ package io.github.orgconnect
 
 import io.github.orgconnect.api.UpsertEvent
 import io.github.orgconnect.support.Clinic
+import io.github.orgconnect.support.REDIRECT_URI
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.runBlocking
@@ -22,8 +23,73 @@ import javax.crypto.Mac
 import javax.crypto.spec.SecretKeySpec
 import kotlin.random.Random
 
-/** Nobody is taken for another (B6), nothing forged gets in (B12). */
+/** Nothing leaks (B1), nothing is injected (B5), nobody is taken for another (B6), nothing forged gets in (B12). */
 class SecrecyTest {
+    @Test
+    fun `no secret is in what is printed, thrown or traced`() {
+        Clinic().use { clinic ->
+            runBlocking {
+                val connection = clinic.connect()
+                val token = connection.accessToken()
+                val pending = clinic.client.authorize(AuthorizationRequest.organization(REDIRECT_URI))
+                val errors =
+                    listOf(
+                        failing<OrgconnectException> { clinic.client.complete(pending, "$REDIRECT_URI?code=canary_code&state=canary_state") },
+                        failing { clinic.client.send("events.read", EMPTY) },
+                        failing { clinic.client.pending("canary_pending") },
+                        failing { clinic.client.admin(Secret("canary\nkey")) },
+                        failing { Client(clinic.clientId, Secret("canary secret with blanks")) },
+                        failing { clinic.client.completeDelegated(Secret("canary_delegated"), REDIRECT_URI) },
+                        failing { WebhookVerifier(clinic.clientSecret).receive("canary_signature", ByteArray(0)) },
+                    )
+                val link = "https://other.example/v1?token=${token.expose()}"
+                val foreign = failing<OrgconnectException> { connection.organization().follow("organization.list_members", link) }
+                val printed =
+                    errors.map { it.stackTraceToString() + it.fields } +
+                        foreign.stackTraceToString() +
+                        listOf(
+                            clinic.client,
+                            connection,
+                            connection.summary(),
+                            pending,
+                            token,
+                            connection.organization(),
+                            connection.organization().members.list().first(),
+                            CallOptions(extra = JsonObject(mapOf("link_token" to JsonPrimitive("canary_extra")))),
+                            AuthorizationRequest.organization(REDIRECT_URI).state(Secret("canary_state")),
+                            StoreRecord("canary_payload", null),
+                        ).map { "$it" }
+                for (secret in listOf(token.expose(), clinic.clientSecret.expose(), "canary")) {
+                    assertEquals(emptyList<String>(), printed.filter { secret in it }, "leaks")
+                }
+            }
+        }
+    }
+
+    @Test
+    fun `every octet that could end a header is refused at every place before anything is sent`() {
+        Clinic().use { clinic ->
+            runBlocking {
+                val organization = clinic.connect().organization()
+                val sent = clinic.sandbox.newestRequest()
+                val sub = "acc_5700a00eb0ccd07000000000"
+                val bad = (0..32).map(Int::toChar) + ('\u007f'..'\u00ff') + listOf(':', '/', '\u2028')
+                for (octet in bad) {
+                    for (position in 0..sub.length) {
+                        val injected = sub.take(position) + octet + sub.drop(position)
+                        val error = failing<OrgconnectException.Invalid> { organization.impersonate(injected) }
+                        assertTrue("sub" in error.fields)
+                    }
+                }
+                failing<OrgconnectException.Invalid> { organization.impersonate("acc_\ud83d") }
+                for (octet in listOf('\r', '\n', '\u0000')) {
+                    failing<OrgconnectException.Config> { Client(clinic.clientId, clinic.clientSecret, Settings(userAgentSuffix = "clinic$octet")) }
+                }
+                assertEquals(sent, clinic.sandbox.newestRequest())
+            }
+        }
+    }
+
     @Test
     fun `interleaved calls for a hundred members answer each with its own and no token request is impersonated`() {
         Clinic().use { clinic ->

@@ -8,6 +8,7 @@ import io.github.orgconnect.ffi.InternalException
 import io.github.orgconnect.ffi.NativeException
 import io.github.orgconnect.ffi.NativeFailure
 import io.github.orgconnect.ffi.uniffiRustFutureContinuationCallbackImpl
+import java.nio.charset.CharacterCodingException
 import java.time.Duration
 import kotlin.coroutines.cancellation.CancellationException
 
@@ -24,6 +25,10 @@ internal inline fun <T> native(call: () -> T): T {
         throw cancelled
     } catch (_: IllegalStateException) {
         throw OrgconnectException.Config(OrgconnectException.Details("client: it is closed; make a new one"))
+    } catch (_: CharacterCodingException) {
+        throw OrgconnectException.Invalid(
+            OrgconnectException.Details("a text holds half a character (an unpaired surrogate); cut texts between characters"),
+        )
     } catch (failed: InternalException) {
         throw IllegalStateException("orgconnect has a defect; report it with what you called", failed)
     }
