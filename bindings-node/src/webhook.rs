@@ -2,7 +2,7 @@
 
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
-use orgconnect::webhook::{ChannelEvent, Notification, ReplayGuard, Verifier};
+use orgconnect::webhook::{Notification, ReplayGuard, Verifier};
 use serde_json::{Value, json};
 
 use crate::{
@@ -50,22 +50,8 @@ impl NativeVerifier {
 fn notification(found: Notification) -> Value {
     match found {
         Notification::Channel(found) => {
-            let (event, since) = match found.kind {
-                ChannelEvent::Verification => ("verification".to_owned(), None),
-                ChannelEvent::Change { changes_since } => ("change".to_owned(), changes_since),
-                ChannelEvent::ProfileDisconnected => ("profile_disconnected".to_owned(), None),
-                ChannelEvent::ConferencingProfileDisconnected => {
-                    ("conferencing_profile_disconnected".to_owned(), None)
-                }
-                ChannelEvent::ProfileInitialSyncCompleted => {
-                    ("profile_initial_sync_completed".to_owned(), None)
-                }
-                ChannelEvent::GdprRequested => ("gdpr_requested".to_owned(), None),
-                ChannelEvent::Other(name) => (name, None),
-                _ => (String::new(), None),
-            };
             json!({
-                "kind": "channel", "event": event, "changesSince": since,
+                "kind": "channel", "event": found.kind.as_str(), "changesSince": found.kind.changes_since(),
                 "channelId": found.channel_id, "body": found.body,
             })
         }

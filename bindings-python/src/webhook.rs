@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orgconnect::webhook::{self, ChannelEvent, Notification};
+use orgconnect::webhook::{self, Notification};
 use pyo3::{prelude::*, types::PyBytes};
 use serde_json::{Value, json};
 
@@ -53,26 +53,13 @@ impl Verifier {
 /// The class of a notification in `orgconnect.webhooks`, and its fields.
 fn fields(notification: Notification) -> (&'static str, Value) {
     match notification {
-        Notification::Channel(found) => {
-            let (kind, changes_since) = match found.kind {
-                ChannelEvent::Verification => ("verification".to_owned(), None),
-                ChannelEvent::Change { changes_since } => ("change".to_owned(), changes_since),
-                ChannelEvent::ProfileDisconnected => ("profile_disconnected".to_owned(), None),
-                ChannelEvent::ConferencingProfileDisconnected => {
-                    ("conferencing_profile_disconnected".to_owned(), None)
-                }
-                ChannelEvent::ProfileInitialSyncCompleted => {
-                    ("profile_initial_sync_completed".to_owned(), None)
-                }
-                ChannelEvent::GdprRequested => ("gdpr_requested".to_owned(), None),
-                ChannelEvent::Other(kind) => (kind, None),
-                _ => (String::new(), None),
-            };
-            (
-                "ChannelNotification",
-                json!({"kind": kind, "changes_since": changes_since, "channel_id": found.channel_id, "body": found.body}),
-            )
-        }
+        Notification::Channel(found) => (
+            "ChannelNotification",
+            json!({
+                "kind": found.kind.as_str(), "changes_since": found.kind.changes_since(),
+                "channel_id": found.channel_id, "body": found.body,
+            }),
+        ),
         Notification::EventSubscription(found) => (
             "EventSubscription",
             json!({"interactions": found.interactions, "event": found.event, "body": found.body}),

@@ -162,6 +162,29 @@ pub enum ChannelEvent {
     Other(String),
 }
 
+impl ChannelEvent {
+    /// The name of the kind, as Cronofy writes it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Verification => "verification",
+            Self::Change { .. } => "change",
+            Self::ProfileDisconnected => "profile_disconnected",
+            Self::ConferencingProfileDisconnected => "conferencing_profile_disconnected",
+            Self::ProfileInitialSyncCompleted => "profile_initial_sync_completed",
+            Self::GdprRequested => "gdpr_requested",
+            Self::Other(kind) => kind,
+        }
+    }
+
+    /// Since when something has changed, for a change: an ISO 8601 instant, as it came.
+    pub fn changes_since(&self) -> Option<&str> {
+        match self {
+            Self::Change { changes_since } => changes_since.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// A notification of a subscription.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -442,12 +465,15 @@ mod tests {
             ("verification", ChannelEvent::Verification),
             ("change", ChannelEvent::Change { changes_since: Some("2026-01-01T00:00:00Z".into()) }),
             ("profile_disconnected", ChannelEvent::ProfileDisconnected),
+            ("conferencing_profile_disconnected", ChannelEvent::ConferencingProfileDisconnected),
+            ("profile_initial_sync_completed", ChannelEvent::ProfileInitialSyncCompleted),
             ("gdpr_requested", ChannelEvent::GdprRequested),
             ("brand_new", ChannelEvent::Other("brand_new".into())),
         ] {
             let notification = json!({"type": kind, "changes_since": "2026-01-01T00:00:00Z"});
             match read(json!({"notification": notification, "channel": channel})) {
                 Notification::Channel(found) => {
+                    assert_eq!(found.kind.as_str(), kind);
                     assert_eq!((found.kind, found.channel_id.as_str()), (expected, "chn_1"));
                 }
                 other => panic!("{other:?}"),

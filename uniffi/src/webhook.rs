@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use orgconnect::webhook::{ChannelEvent, Notification, ReplayGuard, Verifier};
+use orgconnect::webhook::{Notification, ReplayGuard, Verifier};
 use serde_json::{Map, Value};
 
 use crate::error::NativeResult;
@@ -141,28 +141,12 @@ impl NativeReplayGuard {
 impl From<Notification> for NativeNotification {
     fn from(notification: Notification) -> Self {
         match notification {
-            Notification::Channel(channel) => {
-                let (kind, changes_since) = match channel.kind {
-                    ChannelEvent::Verification => ("verification".to_owned(), None),
-                    ChannelEvent::Change { changes_since } => ("change".to_owned(), changes_since),
-                    ChannelEvent::ProfileDisconnected => ("profile_disconnected".to_owned(), None),
-                    ChannelEvent::ConferencingProfileDisconnected => {
-                        ("conferencing_profile_disconnected".to_owned(), None)
-                    }
-                    ChannelEvent::ProfileInitialSyncCompleted => {
-                        ("profile_initial_sync_completed".to_owned(), None)
-                    }
-                    ChannelEvent::GdprRequested => ("gdpr_requested".to_owned(), None),
-                    ChannelEvent::Other(kind) => (kind, None),
-                    _ => (String::new(), None),
-                };
-                Self::Channel {
-                    kind,
-                    changes_since,
-                    channel_id: channel.channel_id,
-                    body: text(channel.body),
-                }
-            }
+            Notification::Channel(channel) => Self::Channel {
+                kind: channel.kind.as_str().to_owned(),
+                changes_since: channel.kind.changes_since().map(ToOwned::to_owned),
+                channel_id: channel.channel_id,
+                body: text(channel.body),
+            },
             Notification::EventSubscription(subscription) => Self::EventSubscription {
                 interactions: subscription.interactions,
                 event: text(subscription.event),
