@@ -185,6 +185,26 @@ impl Client {
         Ok(Connection::new(Arc::clone(&self.inner), id, tokens, None).account())
     }
 
+    /// Takes over a refresh token that was obtained elsewhere, by another SDK of the same application, under an id of your
+    /// choice: it is stored, and refreshed at once. Writes the token store.
+    ///
+    /// From then on it is kept here alone: Cronofy may change a refresh token when it is used, so whatever used it before
+    /// must stop. Call it again with the same arguments if the error is transient: the refresh token is kept until it works.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), code `connection_exists`, if the id is in use;
+    /// [`Authorization`](crate::ErrorKind::Authorization) if Cronofy does not accept the refresh token.
+    pub async fn import_connection(
+        &self,
+        id: impl TryInto<ConnectionId, Error: Into<Error>>,
+        refresh_token: impl Into<Secret>,
+    ) -> Result<Connection> {
+        let (inner, id, refresh_token) =
+            (Arc::clone(&self.inner), id.try_into().map_err(Into::into)?, refresh_token.into());
+        let (id, tokens) = finish(async move { inner.import(id, refresh_token).await }).await?;
+        Ok(Connection::new(Arc::clone(&self.inner), id, tokens, None))
+    }
+
     /// A connection by its id. No I/O: whether it exists is found out when it is used.
     pub fn connection(&self, id: impl TryInto<ConnectionId, Error: Into<Error>>) -> Result<Connection> {
         let id = id.try_into().map_err(Into::into)?;

@@ -18,7 +18,8 @@ use common::{
 };
 use futures_util::future::join_all;
 use orgconnect::{
-    AuthorizationRequest, ConnectionState, Error, ErrorKind, FileStore, MemoryStore, TokenStore,
+    AuthorizationRequest, ConnectionKind, ConnectionState, Error, ErrorKind, FileStore, MemoryStore,
+    TokenStore,
 };
 use orgconnect_sandbox::{ExpiresIn, Fault, RefreshMode};
 use serde_json::{Map, json};
@@ -786,4 +787,57 @@ async fn a_connection_whose_record_cannot_be_read_is_listed_as_unreadable_beside
         client.connection("damaged").unwrap().summary().await.unwrap_err().code(),
         Some("store_unreadable")
     );
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_another_program_is_taken_over() {
+    let world = World::open().await;
+    let refresh_token = world.refresh_token_of_another_program().await;
+    let client = world.client();
+    let connection = client.import_connection("clinic", refresh_token.clone()).await.unwrap();
+    let doc = connection.organization().impersonate_email(DOC).await.unwrap();
+    doc.send("userinfo.read", Map::new()).await.unwrap();
+    let summary = connection.summary().await.unwrap();
+    assert_eq!(
+        (summary.kind, summary.state, summary.scope.as_deref()),
+        (ConnectionKind::Organization, ConnectionState::Active, Some("organizational_unit_scheduler"))
+    );
+    let taken = client.import_connection("clinic", refresh_token).await.unwrap_err();
+    assert_eq!((taken.kind(), taken.code()), (ErrorKind::Invalid, Some("connection_exists")));
+    assert_eq!(world.refresh_requests(), 1);
+}
+
+#[tokio::test]
+async fn an_import_in_bad_weather_keeps_the_refresh_token_and_is_finished_later() {
+    let world = World::open().await;
+    let refresh_token = world.refresh_token_of_another_program().await;
+    let client = world.client();
+    world.control().add_fault(Fault { status: Some(503), ..Fault::default() }.on("POST", "/oauth/token"));
+    let error = client.import_connection("clinic", refresh_token.clone()).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    let waiting = client.connection("clinic").unwrap().summary().await.unwrap();
+    assert_eq!((waiting.kind, waiting.state), (ConnectionKind::Unknown, ConnectionState::Active));
+    world.control().clear_faults();
+    // Another process finds the refresh token in the store, and needs no import.
+    let elsewhere = world.builder().shared_store(OtherProcess::on(&world.store)).build().unwrap();
+    elsewhere.organization("clinic").unwrap().send("organization.list_members", Map::new()).await.unwrap();
+    let summary = client.connection("clinic").unwrap().summary().await.unwrap();
+    assert_eq!(summary.kind, ConnectionKind::Organization);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_cronofy_refuses_is_said_to_be_gone_and_may_be_replaced() {
+    let world = World::open().await;
+    let client = world.client();
+    for bad in ["", "two words", "line\nbreak"] {
+        let error = client.import_connection("clinic", bad).await.unwrap_err();
+        assert!(error.fields().contains_key("refresh_token"), "{error}");
+    }
+    assert_eq!(world.refresh_requests(), 0);
+    let error = client.import_connection("clinic", "never-issued").await.unwrap_err();
+    assert_eq!((error.code(), error.needs_reauthorization()), (Some("invalid_grant"), true));
+    assert!(!error.to_string().contains("never-issued"));
+    let refresh_token = world.refresh_token_of_another_program().await;
+    client.import_connection("clinic", refresh_token).await.unwrap();
+    client.organization("clinic").unwrap().send("organization.list_members", Map::new()).await.unwrap();
 }

@@ -1,5 +1,5 @@
 //! From a grant to a stored connection: the code of a callback, the code of a delegated authorization, an application
-//! calendar.
+//! calendar, a refresh token that was obtained elsewhere.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use super::{
     authorize::PendingAuthorization,
     callback::{self, Callback},
     refresh::{Tokens, lock},
-    token::{TokenRecord, TokenReply, TokenVerdict},
+    token::{self, ConnectionState, TokenRecord, TokenReply, TokenVerdict},
 };
 use crate::{
     ConnectionId, Error, ErrorKind, Result,
@@ -72,6 +72,36 @@ impl Inner {
         body: &Bytes,
     ) -> Result<(ConnectionId, Arc<Tokens>)> {
         self.establish(connection, TokenReply::read(body)?).await
+    }
+
+    /// Stores a refresh token that was obtained elsewhere, and then refreshes: what is sent is in the store before.
+    pub(crate) async fn import(
+        self: &Arc<Self>,
+        connection: ConnectionId,
+        refresh_token: Secret,
+    ) -> Result<(ConnectionId, Arc<Tokens>)> {
+        if !token::is_token(refresh_token.expose()) {
+            let why =
+                "must be 1 to 4096 visible ASCII characters; pass the refresh token alone, as it was stored";
+            return Err(Error::invalid("refresh_token", why));
+        }
+        let tokens = self.tokens(&connection);
+        let expected = match self.load(&tokens.key).await? {
+            None => 0,
+            Some(stored) => {
+                let found = TokenRecord::from_payload(&stored.record.payload)?;
+                if found.state == ConnectionState::Active && !found.is_untried() {
+                    let why = "is in use; revoke that connection first, or choose another id";
+                    return Err(Error::invalid("connection_id", why).with_code("connection_exists"));
+                }
+                stored.version
+            }
+        };
+        let record = TokenRecord::imported(refresh_token, self.now());
+        let version = self.save(&tokens.key, &record, expected).await?;
+        tokens.adopt(record, version)?;
+        self.bearer(&tokens).await?;
+        Ok((connection, tokens))
     }
 
     /// Remembers that the state was used, before anything is sent: the second of two callbacks finds the mark, in this

@@ -35,7 +35,7 @@ pub enum ConnectionKind {
     Account,
     /// Enterprise Connect.
     ServiceAccount,
-    /// It can't be told: the record can't be read.
+    /// It can't be told: the record can't be read, or was imported and never refreshed.
     Unknown,
 }
 
@@ -197,7 +197,8 @@ fn lifetime(expires_in: Option<&Value>) -> Duration {
     }
 }
 
-fn is_token(text: &str) -> bool {
+/// Whether a text can be a token: 1 to 4096 visible ASCII characters.
+pub(crate) fn is_token(text: &str) -> bool {
     (1..=4096).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_graphic())
 }
 
@@ -327,18 +328,44 @@ impl TokenRecord {
         }
     }
 
+    /// The record of a refresh token that was obtained elsewhere: its access token has ended, and what it is for is told
+    /// by the first refresh.
+    pub(crate) fn imported(refresh_token: Secret, now: Timestamp) -> Self {
+        Self {
+            kind: ConnectionKind::Unknown,
+            sub: None,
+            access_token: Secret::from(""),
+            refresh_token: Some(refresh_token),
+            issued_at: Timestamp::UNIX_EPOCH,
+            lifetime: Duration::ZERO,
+            scope: None,
+            extra: Map::new(),
+            state: ConnectionState::Active,
+            intent: None,
+            used_at: now,
+            resting: false,
+        }
+    }
+
+    /// Whether it was imported and no refresh has succeeded since.
+    pub(crate) fn is_untried(&self) -> bool {
+        self.access_token.expose().is_empty()
+    }
+
     /// The record after a refresh: what the reply leaves out stays as it was, the refresh token included.
     pub(crate) fn refreshed(&self, reply: TokenReply, now: Timestamp) -> Self {
+        let kind = if self.is_untried() { reply.kind() } else { self.kind };
+        let sub = reply.subject().map(str::to_owned).or_else(|| self.sub.clone());
         let mut extra = self.extra.clone();
         extra.extend(reply.extra);
         Self {
-            kind: self.kind,
+            kind,
+            sub,
             access_token: reply.access_token,
             refresh_token: reply.refresh_token.or_else(|| self.refresh_token.clone()),
             issued_at: now,
             lifetime: reply.lifetime,
             scope: reply.scope.or_else(|| self.scope.clone()),
-            sub: reply.sub.or_else(|| self.sub.clone()),
             extra,
             state: ConnectionState::Active,
             intent: None,

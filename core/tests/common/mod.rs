@@ -78,6 +78,27 @@ impl World {
         (client, connection.organization())
     }
 
+    /// A refresh token of the organization that another program of the application has obtained.
+    pub(crate) async fn refresh_token_of_another_program(&self) -> String {
+        let pending = self.client().authorize(AuthorizationRequest::organization(REDIRECT)).unwrap();
+        let callback = self.approve(pending.url());
+        let code = callback.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned();
+        let body = serde_json::json!({
+            "client_id": self.application.client_id,
+            "client_secret": self.application.client_secret.as_str(),
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": REDIRECT,
+        });
+        // What reqwest asks for, even where nothing is encrypted.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let request = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = request.post(format!("{}/oauth/token", self.sandbox.url()));
+        let reply = request.header("content-type", "application/json").body(body.to_string()).send().await;
+        let reply: Value = serde_json::from_slice(&reply.unwrap().bytes().await.unwrap()).unwrap();
+        reply["refresh_token"].as_str().unwrap().to_owned()
+    }
+
     /// Moves both clocks, ours and the sandbox's.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
