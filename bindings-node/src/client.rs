@@ -81,6 +81,21 @@ impl NativeClient {
     }
 
     #[napi]
+    pub fn import_connection(
+        &self,
+        channel: &Channel,
+        id: i32,
+        connection_id: String,
+        refresh_token: String,
+    ) -> Result<()> {
+        let client = self.client.clone();
+        channel.run(id, true, async move {
+            let connection = client.import_connection(connection_id.as_str(), refresh_token).await?;
+            Ok(Done::Connection(Box::new(NativeConnection::of(connection))))
+        })
+    }
+
+    #[napi]
     pub fn application_calendar(&self, channel: &Channel, id: i32, calendar: String) -> Result<()> {
         let client = self.client.clone();
         channel.run(id, true, async move {

@@ -32,6 +32,33 @@ describe('a connection', () => {
     assert.ok(summary.expiresAt > summary.issuedAt);
   });
 
+  test('is made of a refresh token that another program has obtained', async (t) => {
+    const { sandbox, client } = await world(t);
+    const callback = new URL(await sandbox.approve(client.authorize({ redirectUri: REDIRECT })));
+    const { clientId, clientSecret } = sandbox;
+    const reply = await fetch(`${sandbox.url}/oauth/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        client_id: clientId,
+        client_secret: clientSecret,
+        grant_type: 'authorization_code',
+        code: callback.searchParams.get('code'),
+        redirect_uri: REDIRECT,
+      }),
+    });
+    const { refresh_token: token } = await reply.json();
+    const connection = await client.importConnection('clinic', token);
+    assert.deepEqual([connection.id, (await connection.summary()).kind], ['clinic', 'organization']);
+    assert.ok((await connection.organization.members.list().all()).length > 0);
+    const taken = await failure(client.importConnection('clinic', token));
+    assert.ok(taken instanceof InvalidError && taken.code === 'connection_exists');
+    const refused = await failure(client.importConnection('elsewhere', 'never-issued'));
+    assert.ok(refused instanceof AuthorizationError && refused.needsReauthorization);
+    assert.ok(!String(refused).includes('never-issued'));
+    assert.ok((await failure(client.importConnection('elsewhere', ''))) instanceof InvalidError);
+  });
+
   test('is not completed by a callback of another authorization, by a denial, or twice', async (t) => {
     const { sandbox, client } = await world(t);
     const [one, other] = [

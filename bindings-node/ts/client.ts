@@ -139,6 +139,30 @@ export class Client extends ClientAreas {
     return new Connection(completed, this.#life);
   }
 
+  /**
+   * Takes over a refresh token that was obtained elsewhere, by another SDK of the same application, under an id of your choice:
+   * it is stored, and refreshed at once. Writes the token store.
+   *
+   * From then on it is kept here alone: Cronofy may change a refresh token when it is used, so whatever used it before must stop.
+   * Call it again with the same arguments if the error is transient: the refresh token is kept until it works.
+   *
+   * Rejects with an `InvalidError`, code `connection_exists`, if the id is in use, and with an `AuthorizationError` if Cronofy
+   * does not accept the refresh token.
+   */
+  async importConnection(
+    connectionId: string,
+    refreshToken: string,
+    options: SignalOption = {},
+  ): Promise<Connection> {
+    text('connection_id', connectionId);
+    text('refresh_token', refreshToken);
+    const imported = await this.#act<NativeConnection>(
+      (channel, id) => this.#native.importConnection(channel, id, connectionId, refreshToken),
+      options,
+    );
+    return new Connection(imported, this.#life);
+  }
+
   /** A connection by its id. No I/O: whether it exists is found out when it is used. */
   connection(id: string): Connection {
     return new Connection(

@@ -41,6 +41,7 @@ export declare class Client {
     callbackUrl: string,
     connectionId?: string | undefined | null,
   ): void;
+  importConnection(channel: Channel, id: number, connectionId: string, refreshToken: string): void;
   applicationCalendar(channel: Channel, id: number, calendar: string): void;
   connection(id: string): NativeConnection;
   organization(id: string): NativeHandle;

@@ -123,6 +123,15 @@ impl Client {
         Ok(Work::new(call, |py, connection| Connection::new(live, connection).into_object(py)))
     }
 
+    /// Takes over a refresh token that was obtained elsewhere.
+    fn import_connection(&self, py: Python<'_>, id: &str, refresh_token: String) -> PyResult<Work> {
+        let client = self.0.client().or_raise(py)?;
+        let id = connection_id(py, id)?;
+        let live = Arc::clone(&self.0);
+        let call = async move { client.import_connection(id, refresh_token).await };
+        Ok(Work::new(call, |py, connection| Connection::new(live, connection).into_object(py)))
+    }
+
     /// A connection by its id.
     fn connection(&self, py: Python<'_>, id: &str) -> PyResult<Connection> {
         let connection = self.0.client().or_raise(py)?.connection(id).or_raise(py)?;

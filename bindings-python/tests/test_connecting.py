@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -202,3 +205,38 @@ def test_a_store_in_clear_text_is_refused_where_encryption_is_required(tmp_path:
     with pytest.raises(orgconnect.ConfigError) as raised:
         Client("id", "secret", store=orgconnect.FileStore(tmp_path / "tokens"), require_encryption=True)
     assert "store" in raised.value.fields
+
+
+def refresh_token_of_another_program(sandbox: Sandbox) -> str:
+    """What another SDK of the same application holds after the owner has approved."""
+    callback = sandbox.approve(sandbox.client().authorize(REDIRECT_URI))
+    request = {
+        "client_id": sandbox.application.client_id,
+        "client_secret": sandbox.application.client_secret.expose(),
+        "grant_type": "authorization_code",
+        "code": parse_qs(urlsplit(callback).query)["code"][0],
+        "redirect_uri": REDIRECT_URI,
+    }
+    headers = {"Content-Type": "application/json"}
+    url = f"{sandbox.url}/oauth/token"
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(request).encode(), headers)) as reply:
+        return str(json.load(reply)["refresh_token"])
+
+
+async def test_a_refresh_token_of_another_program_is_taken_over(
+    orgconnect_sandbox: Sandbox, orgconnect_client: Client, orgconnect_async_client: AsyncClient
+) -> None:
+    token = refresh_token_of_another_program(orgconnect_sandbox)
+    connection = orgconnect_client.import_connection("clinic", Secret(token))
+    assert (connection.id, connection.summary().kind) == ("clinic", "organization")
+    assert connection.organization.members.list().all()
+    with pytest.raises(orgconnect.InvalidError) as taken:
+        orgconnect_client.import_connection("clinic", token)
+    assert taken.value.code == "connection_exists"
+    with pytest.raises(orgconnect.AuthorizationError) as refused:
+        await orgconnect_async_client.import_connection("elsewhere", "never-issued")
+    assert refused.value.needs_reauthorization
+    assert "never-issued" not in str(refused.value)
+    token = refresh_token_of_another_program(orgconnect_sandbox)
+    awaited = await orgconnect_async_client.import_connection("elsewhere", token)
+    assert (await awaited.summary()).state == "active"

@@ -119,6 +119,7 @@ def test_values_of_every_kind_are_refused_with_an_exception() -> None:
         native.authorize,
         native.pending,
         native.complete_delegated,
+        native.import_connection,
         native.connection,
         native.organization,
         native.admin,

@@ -127,6 +127,17 @@ pub(crate) enum Connections {
     /// Revoke the grant of one at Cronofy, and erase its tokens
     #[command(after_help = "Example:\n  orgconnect connections revoke clinic")]
     Revoke(Named),
+    /// Take over a refresh token that another program of the application has obtained
+    #[command(
+        after_help = "The refresh token is read from standard input: arguments are seen by everybody on the machine. It is stored, and refreshed at\n\
+        once. Stop what used it before: Cronofy may change a refresh token when it is used.\n\n\
+        Example:\n  orgconnect connections import clinic < refresh-token.txt"
+    )]
+    Import {
+        /// The name to keep it under
+        #[arg(value_name = "ID")]
+        connection: String,
+    },
     /// Seal every record with the current key of the store
     #[command(
         after_help = "To change the key of a store: put the new one before the old in the key file (or variable) and restart what uses the\n\

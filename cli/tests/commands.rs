@@ -198,7 +198,52 @@ async fn connections_are_shown_moved_sealed_rewrapped_and_revoked_in_any_store()
     assert!(code == 8 && said.contains("the same store"), "{code} {said}");
 }
 
+#[tokio::test]
+async fn a_refresh_token_of_another_program_is_imported_from_standard_input() {
+    let terminal = Terminal::open().await;
+    terminal.login();
+    let refresh_token = terminal.stored_refresh_token();
+    let store = format!("sqlite:{}/other.db", terminal.home.path().display());
+    let import = |token: &str| {
+        let mut child = terminal
+            .command(&["connections", "import", "imported", "--store", &store, "--json"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), token.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let refused = import("two words\n");
+    assert_eq!(refused.status.code(), Some(5), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("refresh_token"), "{}", text(&refused.stderr));
+    let imported = import(&format!("{refresh_token}\n"));
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    let shown: Value = serde_json::from_slice(&imported.stdout).unwrap();
+    assert_eq!((shown["state"].as_str(), shown["kind"].as_str()), (Some("active"), Some("organization")));
+    assert!(!text(&imported.stdout).contains(&refresh_token));
+    assert!(terminal.good(&["members", "--store", &store]).contains("doc@example.com"));
+}
+
 impl Terminal {
+    /// The refresh token in the store of files, which is in clear text.
+    fn stored_refresh_token(&self) -> String {
+        let mut folders = vec![self.home.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else if let Some((_, rest)) = std::fs::read_to_string(entry)
+                    .unwrap()
+                    .replace('\\', "")
+                    .split_once("\"refresh_token\":\"")
+                {
+                    return rest.split('"').next().unwrap().to_owned();
+                }
+            }
+        }
+        panic!("nothing is stored")
+    }
+
     /// The doctor's findings by what was looked at, and the exit code.
     fn doctor(&self, more: &[&str]) -> (i32, std::collections::BTreeMap<String, Value>) {
         let output = self.run(&[&["doctor", "--json"], more].concat());

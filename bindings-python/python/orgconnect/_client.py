@@ -285,6 +285,20 @@ class Client(_Client, SyncHandle, ClientAreas):
         code = code.expose() if isinstance(code, Secret) else code
         return Connection(self._client.complete_delegated(code, callback_url, connection_id).wait())
 
+    def import_connection(self, connection_id: str, refresh_token: str | Secret) -> Connection:
+        """Takes over a refresh token that was obtained elsewhere, by another SDK of the same application, under an
+        id of your choice: it is stored, and refreshed at once. Writes the token store.
+
+        From then on it is kept here alone: Cronofy may change a refresh token when it is used, so whatever used it
+        before must stop. Call it again with the same arguments if the error is transient: the refresh token is kept
+        until it works.
+
+        Raises `InvalidError`, code `connection_exists`, if the id is in use, and `AuthorizationError` if Cronofy does
+        not accept the refresh token.
+        """
+        token = refresh_token.expose() if isinstance(refresh_token, Secret) else refresh_token
+        return Connection(self._client.import_connection(connection_id, token).wait())
+
     def refresher(
         self,
         *,
@@ -420,6 +434,20 @@ class AsyncClient(_Client, AsyncHandle, AsyncClientAreas):
         code = code.expose() if isinstance(code, Secret) else code
         work = self._client.complete_delegated(code, callback_url, connection_id)
         return AsyncConnection(await outcome(work))
+
+    async def import_connection(self, connection_id: str, refresh_token: str | Secret) -> AsyncConnection:
+        """Takes over a refresh token that was obtained elsewhere, by another SDK of the same application, under an
+        id of your choice: it is stored, and refreshed at once. Writes the token store.
+
+        From then on it is kept here alone: Cronofy may change a refresh token when it is used, so whatever used it
+        before must stop. Call it again with the same arguments if the error is transient: the refresh token is kept
+        until it works.
+
+        Raises `InvalidError`, code `connection_exists`, if the id is in use, and `AuthorizationError` if Cronofy does
+        not accept the refresh token.
+        """
+        token = refresh_token.expose() if isinstance(refresh_token, Secret) else refresh_token
+        return AsyncConnection(await outcome(self._client.import_connection(connection_id, token)))
 
     def refresher(
         self,

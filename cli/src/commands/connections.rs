@@ -1,7 +1,10 @@
-//! `orgconnect connections list|show|revoke|rewrap|migrate`: what the token store holds, and what is done with it.
+//! `orgconnect connections list|show|import|revoke|rewrap|migrate`: what the token store holds, and what is done with it.
+
+use std::io::{IsTerminal, Read};
 
 use orgconnect::{ConnectionId, ConnectionState, ConnectionSummary, Error, store, store::StoreError};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::{
     cli::{Connections, Named},
@@ -9,6 +12,9 @@ use crate::{
     failure::{Failure, Result},
     output::table,
 };
+
+/// More than a refresh token ever has, so that a file that is no token is not read to its end.
+const MOST_OF_A_TOKEN: u64 = 64 * 1024;
 
 pub(crate) async fn run(command: Option<Connections>, context: &Context) -> Result<()> {
     match command.unwrap_or(Connections::List) {
@@ -19,6 +25,7 @@ pub(crate) async fn run(command: Option<Connections>, context: &Context) -> Resu
             context.output.body(&to_json(&connection.summary().await?));
             Ok(())
         }
+        Connections::Import { connection } => import(&connection, context).await,
         Connections::Revoke(Named { connection }) => revoke(connection.as_deref(), context).await,
         Connections::Rewrap { clear_text } => rewrap(clear_text, context).await,
         Connections::Migrate { from, to, remove } => migrate(&from, &to, remove, context).await,
@@ -31,6 +38,19 @@ pub(crate) async fn revoke(connection: Option<&str>, context: &Context) -> Resul
     context.output.wait("revoking", connection.revoke()).await?;
     let shown = json!({"connection": connection.id().as_str(), "state": "revoked"});
     context.output.value(&shown, |_| format!("{} is revoked and its tokens are erased.", connection.id()));
+    Ok(())
+}
+
+async fn import(connection: &str, context: &Context) -> Result<()> {
+    let client = context.client()?;
+    if std::io::stdin().is_terminal() {
+        context.output.note("Paste the refresh token, and end with Ctrl-D on a line of its own.");
+    }
+    let text = std::io::read_to_string(std::io::stdin().take(MOST_OF_A_TOKEN));
+    let text = Zeroizing::new(text.map_err(|error| Failure::machine("standard input", error))?);
+    let importing = client.import_connection(connection, text.trim());
+    let summary = context.output.wait("refreshing", importing).await?.summary().await?;
+    context.output.value(&to_json(&summary), |_| format!("{} is taken over and was refreshed.", summary.id));
     Ok(())
 }
 
