@@ -48,10 +48,10 @@ describe('a connection', () => {
       }),
     });
     const { refresh_token: token } = await reply.json();
-    const connection = await client.importConnection('clinic', token);
-    assert.deepEqual([connection.id, (await connection.summary()).kind], ['clinic', 'organization']);
+    const connection = await client.importConnection('imported', token);
+    assert.deepEqual([connection.id, (await connection.summary()).kind], ['imported', 'organization']);
     assert.ok((await connection.organization.members.list().all()).length > 0);
-    const taken = await failure(client.importConnection('clinic', token));
+    const taken = await failure(client.importConnection('imported', token));
     assert.ok(taken instanceof InvalidError && taken.code === 'connection_exists');
     const refused = await failure(client.importConnection('elsewhere', 'never-issued'));
     assert.ok(refused instanceof AuthorizationError && refused.needsReauthorization);
