@@ -5,12 +5,8 @@
  * @packageDocumentation
  */
 
-import {
-  ConnectFlow,
-  type Answer,
-  type AuthorizationExtras,
-  type ConnectOptions,
-} from './adapters/connect.js';
+import { ConnectFlow, type Answer, type ConnectOptions } from './adapters/connect.js';
+import { BodyParts, headerOf, queryOf, type ConnectRoutes } from './adapters/routes.js';
 import {
   parsedAlready,
   WebhookReceiver,
@@ -18,9 +14,15 @@ import {
   type OwnWebhookOptions,
   type WebhookOptions,
 } from './adapters/webhook.js';
-import type { Organization } from './handles.js';
 
-export type { AuthorizationExtras, ConnectOptions, NotificationHandler, OwnWebhookOptions, WebhookOptions };
+export type {
+  AuthorizationExtras,
+  ConnectOptions,
+  ConnectRoutes,
+  NotificationHandler,
+  OwnWebhookOptions,
+  WebhookOptions,
+} from './adapters/routes.js';
 
 /** What is used of Express's request. */
 export interface ExpressRequest {
@@ -51,19 +53,9 @@ export type Next = (error?: unknown) => void;
 export type ExpressHandler<R> = (request: R, response: ExpressResponse, next: Next) => Promise<void>;
 
 /** What {@link orgconnect} makes. */
-export interface ExpressConnect<R> {
-  /** Sends an owner to Cronofy; `?returnTo=` says where to go in the end. For `app.get('/connect', …)`. */
-  readonly connect: ExpressHandler<R>;
-  /** Completes the authorization. Writes the token store. For `app.get` at the path of `redirectUri`. */
-  readonly callback: ExpressHandler<R>;
+export interface ExpressConnect<R> extends ConnectRoutes<R, ExpressHandler<R>> {
   /** Sends whoever looks at a page to `connect` when only a new authorization helps. For `app.use(…)`, after the routes. */
   readonly reconnect: (error: unknown, request: R, response: ExpressResponse, next: Next) => void;
-  /**
-   * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
-   *
-   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
-   */
-  organizationOf(request: R): Promise<Organization>;
   /** Receives what Cronofy posts to the client's application: {@link webhook}. */
   webhook(handler: NotificationHandler<R>, options?: WebhookOptions): ExpressHandler<R>;
 }
@@ -89,14 +81,14 @@ export interface ExpressConnect<R> {
 export function orgconnect<R extends ExpressRequest>(options: ConnectOptions<R>): ExpressConnect<R> {
   const flow = new ConnectFlow<R>(options);
   return {
-    connect: handler(async (request) => {
-      const given = new URLSearchParams(queryOf(request)).getAll('returnTo');
-      return flow.begin(request, given.length > 1 ? given : given[0]);
+    connect: handler((request) => flow.begin(request, queryOf(request.originalUrl))),
+    callback: handler((request) => {
+      const { headers, originalUrl } = request;
+      return flow.finish(request, queryOf(originalUrl), headerOf(headers, 'cookie'));
     }),
-    callback: handler((request) => flow.finish(request, queryOf(request), oneHeader(request, 'cookie'))),
     reconnect: (error, request, response, next) => {
-      const { method, originalUrl: url } = request;
-      const answer = flow.reconnect(error, { method, url, accept: oneHeader(request, 'accept') });
+      const { method, originalUrl: url, headers } = request;
+      const answer = flow.reconnect(error, { method, url, accept: headerOf(headers, 'accept') });
       if (answer === undefined || response.headersSent) next(error);
       else write(response, answer);
     },
@@ -140,16 +132,6 @@ function write(response: ExpressResponse, { status, headers, text }: Answer): vo
   response.end(text);
 }
 
-function queryOf(request: ExpressRequest): string {
-  const at = request.originalUrl.indexOf('?');
-  return at < 0 ? '?' : request.originalUrl.slice(at);
-}
-
-function oneHeader(request: ExpressRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value.join('; ') : value;
-}
-
 /** The body as it was received; `undefined` if it is too long. */
 function rawBody(
   request: ExpressRequest & { rawBody?: unknown },
@@ -171,31 +153,16 @@ function rawBody(
 
 function read(request: ExpressRequest, longest: number): Promise<Uint8Array | undefined> {
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
+    const parts = new BodyParts(longest);
     const take = (chunk: Uint8Array) => {
-      length += chunk.length;
-      if (length <= longest) {
-        chunks.push(chunk);
-        return;
-      }
+      if (parts.add(chunk)) return;
       request.off('data', take);
       request.pause();
       resolve(undefined);
     };
     request.on('data', take);
-    request.on('end', () => resolve(joined(chunks, length)));
+    request.on('end', () => resolve(parts.whole()));
     request.on('error', reject);
     request.on('close', () => reject(new Error('the request ended before its body was complete')));
   });
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }

@@ -5,12 +5,8 @@
  * @packageDocumentation
  */
 
-import {
-  ConnectFlow,
-  type Answer,
-  type AuthorizationExtras,
-  type ConnectOptions,
-} from './adapters/connect.js';
+import { ConnectFlow, type Answer, type ConnectOptions } from './adapters/connect.js';
+import { headerOf, queryOf, type ConnectRoutes } from './adapters/routes.js';
 import {
   parsedAlready,
   WebhookReceiver,
@@ -18,9 +14,15 @@ import {
   type OwnWebhookOptions,
   type WebhookOptions,
 } from './adapters/webhook.js';
-import type { Organization } from './handles.js';
 
-export type { AuthorizationExtras, ConnectOptions, NotificationHandler, OwnWebhookOptions, WebhookOptions };
+export type {
+  AuthorizationExtras,
+  ConnectOptions,
+  ConnectRoutes,
+  NotificationHandler,
+  OwnWebhookOptions,
+  WebhookOptions,
+} from './adapters/routes.js';
 
 /** What is used of Fastify's request. */
 export interface FastifyRequest {
@@ -62,22 +64,12 @@ export interface FastifyInstance {
 export type FastifyPlugin = (app: FastifyInstance) => Promise<void>;
 
 /** What {@link orgconnect} makes. */
-export interface FastifyConnect<R> {
-  /** Sends an owner to Cronofy; `?returnTo=` says where to go in the end. For `app.get('/connect', …)`. */
-  readonly connect: FastifyHandler<R>;
-  /** Completes the authorization. Writes the token store. For `app.get` at the path of `redirectUri`. */
-  readonly callback: FastifyHandler<R>;
+export interface FastifyConnect<R> extends ConnectRoutes<R, FastifyHandler<R>> {
   /**
    * Sends whoever looks at a page to `connect` when only a new authorization helps, and throws every other error again. For
    * `app.setErrorHandler(…)`.
    */
   readonly reconnect: FastifyErrorHandler<R>;
-  /**
-   * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
-   *
-   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
-   */
-  organizationOf(request: R): Promise<Organization>;
   /** Receives what Cronofy posts to the client's application: {@link webhook}. */
   webhook(path: string, handler: NotificationHandler<R>, options?: WebhookOptions): FastifyPlugin;
 }
@@ -107,15 +99,14 @@ export type FastifyErrorHandler<R> = (
 export function orgconnect<R extends FastifyRequest>(options: ConnectOptions<R>): FastifyConnect<R> {
   const flow = new ConnectFlow<R>(options);
   return {
-    connect: async (request, reply) => {
-      const given = new URLSearchParams(queryOf(request)).getAll('returnTo');
-      return write(reply, await flow.begin(request, given.length > 1 ? given : given[0]));
+    connect: async (request, reply) => write(reply, await flow.begin(request, queryOf(request.url))),
+    callback: async (request, reply) => {
+      const { headers, url } = request;
+      return write(reply, await flow.finish(request, queryOf(url), headerOf(headers, 'cookie')));
     },
-    callback: async (request, reply) =>
-      write(reply, await flow.finish(request, queryOf(request), oneHeader(request, 'cookie'))),
     reconnect: async (error, request, reply) => {
-      const { method, url } = request;
-      const answer = flow.reconnect(error, { method, url, accept: oneHeader(request, 'accept') });
+      const { method, url, headers } = request;
+      const answer = flow.reconnect(error, { method, url, accept: headerOf(headers, 'accept') });
       if (answer === undefined || reply.sent) throw error;
       return write(reply, answer);
     },
@@ -159,14 +150,4 @@ function write(reply: FastifyReply, { status, headers, text }: Answer): FastifyR
   for (const [name, value] of Object.entries(headers)) reply.header(name, value);
   reply.send(text);
   return reply;
-}
-
-function queryOf(request: FastifyRequest): string {
-  const at = request.url.indexOf('?');
-  return at < 0 ? '?' : request.url.slice(at);
-}
-
-function oneHeader(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value.join('; ') : value;
 }

@@ -5,7 +5,8 @@
  * @packageDocumentation
  */
 
-import { ConnectFlow, type AuthorizationExtras, type ConnectOptions } from './adapters/connect.js';
+import { ConnectFlow, type ConnectOptions } from './adapters/connect.js';
+import type { ConnectRoutes } from './adapters/routes.js';
 import { beginWeb, finishWeb, receiveWeb, reconnectWeb } from './adapters/web.js';
 import {
   WebhookReceiver,
@@ -13,9 +14,15 @@ import {
   type OwnWebhookOptions,
   type WebhookOptions,
 } from './adapters/webhook.js';
-import type { Organization } from './handles.js';
 
-export type { AuthorizationExtras, ConnectOptions, NotificationHandler, OwnWebhookOptions, WebhookOptions };
+export type {
+  AuthorizationExtras,
+  ConnectOptions,
+  ConnectRoutes,
+  NotificationHandler,
+  OwnWebhookOptions,
+  WebhookOptions,
+} from './adapters/routes.js';
 
 /** What is used of Hono's context. */
 export interface HonoContext {
@@ -26,22 +33,12 @@ export interface HonoContext {
 export type HonoHandler<C> = (context: C) => Promise<Response>;
 
 /** What {@link orgconnect} makes. */
-export interface HonoConnect<C> {
-  /** Sends an owner to Cronofy; `?returnTo=` says where to go in the end. For `app.get('/connect', …)`. */
-  readonly connect: HonoHandler<C>;
-  /** Completes the authorization. Writes the token store. For `app.get` at the path of `redirectUri`. */
-  readonly callback: HonoHandler<C>;
+export interface HonoConnect<C> extends ConnectRoutes<C, HonoHandler<C>> {
   /**
    * Sends whoever looks at a page to `connect` when only a new authorization helps, and throws every other error again. For
    * `app.onError(…)`.
    */
   readonly reconnect: (error: Error, context: C) => Response;
-  /**
-   * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
-   *
-   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
-   */
-  organizationOf(context: C): Promise<Organization>;
   /** Receives what Cronofy posts to the client's application: {@link webhook}. */
   webhook(handler: NotificationHandler<C>, options?: WebhookOptions): HonoHandler<C>;
 }

@@ -5,7 +5,8 @@
  * @packageDocumentation
  */
 
-import { ConnectFlow, type AuthorizationExtras, type ConnectOptions } from './adapters/connect.js';
+import { ConnectFlow, type ConnectOptions } from './adapters/connect.js';
+import type { ConnectRoutes } from './adapters/routes.js';
 import { beginWeb, finishWeb, receiveWeb, reconnectWeb } from './adapters/web.js';
 import {
   WebhookReceiver,
@@ -15,17 +16,20 @@ import {
 } from './adapters/webhook.js';
 import type { Organization } from './handles.js';
 
-export type { AuthorizationExtras, ConnectOptions, NotificationHandler, OwnWebhookOptions, WebhookOptions };
+export type {
+  AuthorizationExtras,
+  ConnectOptions,
+  ConnectRoutes,
+  NotificationHandler,
+  OwnWebhookOptions,
+  WebhookOptions,
+} from './adapters/routes.js';
 
 /** A route handler. */
 export type RouteHandler<R> = (request: R) => Promise<Response>;
 
 /** What {@link orgconnect} makes. */
-export interface NextConnect<R> {
-  /** Sends an owner to Cronofy; `?returnTo=` says where to go in the end. For `export const GET` of `app/connect/route.ts`. */
-  readonly connect: RouteHandler<R>;
-  /** Completes the authorization. Writes the token store. For `export const GET` of the route that `redirectUri` names. */
-  readonly callback: RouteHandler<R>;
+export interface NextConnect<R> extends ConnectRoutes<R, RouteHandler<R>> {
   /**
    * A route handler that is given the organization of whoever makes the request. Sends whoever looks at a page to `connect` when
    * only a new authorization helps, answers 401 to nobody's request, and throws every other error again.
@@ -33,18 +37,13 @@ export interface NextConnect<R> {
   route<Context>(
     handler: (request: R, organization: Organization, context: Context) => Response | Promise<Response>,
   ): (request: R, context: Context) => Promise<Response>;
-  /**
-   * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
-   *
-   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
-   */
-  organizationOf(request: R): Promise<Organization>;
   /** Receives what Cronofy posts to the client's application: {@link webhook}. */
   webhook(handler: NotificationHandler<R>, options?: WebhookOptions): RouteHandler<R>;
 }
 
 /**
  * Makes the route handlers that connect the tenants of an application. Make them once, in a module that the routes import.
+ * `next build` loads that module too: where there are no secrets yet, make them at the first request.
  *
  * @example
  * ```ts

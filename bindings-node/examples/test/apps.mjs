@@ -1,8 +1,15 @@
 // The example applications, started: each with a sandbox of its own, and the same doors for the tests.
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { serve } from '@hono/node-server';
+import { SqliteStore } from 'orgconnect';
 import { Sandbox } from 'orgconnect/testing';
 
 import { ORIGIN } from './browser.mjs';
@@ -24,35 +31,63 @@ const started = {
     const { createApp } = await import('../hono/app.mjs');
     return served(createApp(options).fetch);
   },
-  // Next.js itself is not installed: its route handlers are run as they are, found by their paths as it does.
-  async next({ client, receive, log, sandbox }) {
+  // Next.js as it runs in production, in this process.
+  async next({ receive, log, sandbox, tokens, inbox }) {
     Object.assign(process.env, {
       CRONOFY_CLIENT_ID: sandbox.clientId,
       CRONOFY_CLIENT_SECRET: sandbox.clientSecret,
       CRONOFY_BASE_URL: sandbox.url,
+      TOKENS: tokens,
       ORIGIN,
     });
-    globalThis.orgconnectClient = client;
+    globalThis.clinic = undefined;
     globalThis.received = receive;
     globalThis.failed = log;
-    return served(async (request) => {
-      const { pathname } = new URL(request.url);
-      const route = await import(`../next/app${pathname}/route.js`);
-      try {
-        return await route[request.method](request, { params: Promise.resolve({}) });
-      } catch (error) {
-        return Response.json({ error: error.message }, { status: 500 });
-      }
-    });
+    globalThis.unhandled = (error) => (inbox.unhandled = error);
+    buildNext();
+    const { default: next } = await import('next');
+    const app = next({ dev: false, dir: NEXT });
+    await app.prepare();
+    const server = createServer(app.getRequestHandler()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address();
+    return {
+      port,
+      // It tells nobody but its log.
+      reason: () => inbox.unhandled.message,
+      async stop() {
+        await closed(server);
+        await app.close();
+      },
+    };
   },
 };
+
+const NEXT = fileURLToPath(new URL('../next', import.meta.url));
+
+/** Builds the application of Next.js, with the package installed in it: a link would be bundled. */
+function buildNext() {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const installed = join(NEXT, 'node_modules/orgconnect');
+  rmSync(installed, { recursive: true, force: true });
+  mkdirSync(installed, { recursive: true });
+  for (const name of ['dist', 'package.json'])
+    cpSync(join(root, name), join(installed, name), { recursive: true });
+  for (const name of readdirSync(root).filter((name) => name.endsWith('.node')))
+    symlinkSync(join(root, name), join(installed, name));
+  const program = createRequire(import.meta.url).resolve('next/dist/bin/next');
+  const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1' };
+  execFileSync(process.execPath, [program, 'build', NEXT], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+}
 
 export const FRAMEWORKS = Object.keys(started);
 
 /** Starts the example of a framework. */
 export async function start(framework) {
   const sandbox = await Sandbox.start({ seed: 7 });
-  const client = sandbox.client();
+  const folder = mkdtempSync(join(tmpdir(), 'orgconnect-'));
+  const tokens = join(folder, 'tokens.db');
+  const client = sandbox.client({ store: new SqliteStore(tokens) });
   const received = [];
   const failed = [];
   const inbox = {
@@ -66,17 +101,21 @@ export async function start(framework) {
     received.push(notification);
   };
   const log = (error) => void failed.push(error);
-  const { port, stop } = await started[framework]({ client, origin: ORIGIN, receive, log, sandbox });
+  const given = { client, origin: ORIGIN, receive, log, sandbox, tokens: `sqlite:${tokens}`, inbox };
+  const { port, stop, reason } = await started[framework](given);
   const server = `http://127.0.0.1:${port}`;
   return {
     sandbox,
     client,
     server,
     inbox,
+    /** Why a request was answered with an error. */
+    reason: reason ?? (async (reply) => (await reply.json()).error),
     async stop() {
       await stop();
       await client.close();
       sandbox.stop();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -9,8 +9,10 @@ import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { InvalidError, MemoryStore, SqliteStore, TimeoutError } from 'orgconnect';
+import { FileStore, InvalidError, MemoryStore, SqliteStore, TimeoutError } from 'orgconnect';
 import { Sandbox } from 'orgconnect/testing';
+
+import { MapStore } from '../../test/map-store.mjs';
 
 const examples = join(dirname(fileURLToPath(import.meta.url)), '..');
 // Where the package is found, and nothing is kept.
@@ -141,6 +143,30 @@ describe('the cookbook', () => {
     assert.ok(busy.some(({ free_busy_status: status }) => status === 'busy'));
   });
 
+  recipe('Taking over refresh tokens', async (t) => {
+    const { sandbox } = await world(t);
+    const theirs = new MapStore();
+    const before = sandbox.client({ store: theirs });
+    await sandbox.connect(before, { connectionId: 'theirs' });
+    const { payload } = [...theirs.records.values()].find(({ key }) => key.connection === 'theirs');
+    const kept = [{ tenant: 'ours', refreshToken: JSON.parse(payload).refresh_token }];
+    const store = new FileStore(join(folderOf(t), 'tokens'));
+    const client = sandbox.client({ store });
+    const cwd = process.cwd();
+    process.chdir(folderOf(t));
+    t.after(() => process.chdir(cwd));
+    const { moved } = await run(t, 'Taking over refresh tokens', { kept, client, store }, 'moved');
+    assert.deepEqual([moved.copied, moved.failed], [1, []]);
+    const later = sandbox.client({ store: new SqliteStore('tokens.db') });
+    assert.ok((await later.organization('ours').members.list().all()).length > 0);
+  });
+
+  recipe('Refreshing ahead of demand', async (t) => {
+    const { client } = await world(t);
+    const { done } = await run(t, 'Refreshing ahead of demand', { client }, 'done');
+    assert.deepEqual([done.failed, done.storeFailures], [0, 0]);
+  });
+
   recipe('Tokens in your own database', async (t) => {
     const { sandbox } = await world(t);
     const { url: baseUrl, clientId, clientSecret } = sandbox;
@@ -267,7 +293,7 @@ describe('the cookbook', () => {
       const whole = flat(readFileSync(join(examples, file), 'utf8'));
       assert.ok(whole.includes(flat(block.slice(line.length))), `not in ${file}:\n${block}`);
     }
-    assert.ok(quoted >= 6, `${quoted}`);
+    assert.ok(quoted >= 8, `${quoted}`);
     tested.add('Signing in with Cronofy');
   });
 

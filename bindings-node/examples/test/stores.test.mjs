@@ -9,7 +9,7 @@ import { checkStore, Sandbox } from 'orgconnect/testing';
 import { KnexStore } from '../stores/knex-store.mjs';
 import { PrismaStore } from '../stores/prisma-store.mjs';
 import { FakePrisma } from './fake-prisma.mjs';
-import { startPostgres } from './postgres.mjs';
+import { startPostgres } from '../../test/services.mjs';
 
 describe('stores of a user’s own', () => {
   let postgres;

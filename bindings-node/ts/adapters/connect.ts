@@ -80,9 +80,11 @@ export class ConnectFlow<R> {
   }
 
   /** Sends an owner to Cronofy. What the callback is checked against goes into a cookie of this browser. */
-  begin(request: R, returnTo: unknown): Promise<Answer> {
+  begin(request: R, query: string): Promise<Answer> {
     return this.#answered(request, async () => {
-      const place = returnTo === undefined ? this.#home : this.#returnTo.check(returnTo);
+      const given = new URLSearchParams(query).getAll('returnTo');
+      const place =
+        given.length === 0 ? this.#home : this.#returnTo.check(given.length > 1 ? given : given[0]);
       const tenant = await this.#tenant(request);
       const { client, redirectUri, authorization } = this.#options;
       const pending = client.authorize({

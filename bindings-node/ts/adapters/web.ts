@@ -1,6 +1,7 @@
 /** Requests and answers in the form of the Web: what Hono and Next.js route handlers have in common. */
 
 import { ConnectFlow, type Answer } from './connect.js';
+import { BodyParts } from './routes.js';
 import { parsedAlready, WebhookReceiver } from './webhook.js';
 
 /** An answer as a `Response`. */
@@ -10,8 +11,7 @@ export function responseOf({ status, headers, text }: Answer): Response {
 
 /** Begins an authorization. */
 export async function beginWeb<R>(flow: ConnectFlow<R>, request: R, web: Request): Promise<Response> {
-  const given = new URL(web.url).searchParams.getAll('returnTo');
-  return responseOf(await flow.begin(request, given.length > 1 ? given : given[0]));
+  return responseOf(await flow.begin(request, new URL(web.url).search));
 }
 
 /** Completes one. */
@@ -42,22 +42,12 @@ export async function receiveWeb<R>(
 /** The body; `undefined` if it is too long. */
 async function read(web: Request, longest: number): Promise<Uint8Array | undefined> {
   if (Number(web.headers.get('content-length') ?? 0) > longest) return undefined;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+  const parts = new BodyParts(longest);
   const reader = web.body?.getReader();
   for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-    length += part.value.length;
-    if (length > longest) {
-      await reader?.cancel();
-      return undefined;
-    }
-    chunks.push(part.value);
+    if (parts.add(part.value)) continue;
+    await reader?.cancel();
+    return undefined;
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
+  return parts.whole();
 }

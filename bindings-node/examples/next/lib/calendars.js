@@ -1,22 +1,27 @@
-// Made once for the process, whatever route asks first.
-import { Client } from 'orgconnect';
+// Made once for the process, by the first request: `next build` reads the routes too, and has no secrets.
+import { Client, openStore } from 'orgconnect';
 import { orgconnect } from 'orgconnect/next';
 
 import { tenantOf } from '../../session.mjs';
 
-const { CRONOFY_CLIENT_ID, CRONOFY_CLIENT_SECRET, CRONOFY_BASE_URL, ORIGIN } = process.env;
+export function calendars() {
+  // In development Next.js loads modules again at each change; what is global stays.
+  globalThis.clinic ??= make(process.env);
+  return globalThis.clinic;
+}
 
-// In development Next.js loads modules again at each change; the client stays.
-export const client = (globalThis.orgconnectClient ??= new Client({
-  clientId: CRONOFY_CLIENT_ID,
-  clientSecret: CRONOFY_CLIENT_SECRET,
-  baseUrl: CRONOFY_BASE_URL,
-}));
-
-export const calendars = orgconnect({
-  client,
-  redirectUri: `${ORIGIN}/connect/callback`,
-  tenant: (request) => tenantOf(request.headers.get('cookie')),
-  returnToOrigins: ['https://admin.clinic.example'],
-  onFailed: (error) => globalThis.failed?.(error),
-});
+function make({ CRONOFY_CLIENT_ID, CRONOFY_CLIENT_SECRET, CRONOFY_BASE_URL, TOKENS, ORIGIN }) {
+  const client = new Client({
+    clientId: CRONOFY_CLIENT_ID,
+    clientSecret: CRONOFY_CLIENT_SECRET,
+    baseUrl: CRONOFY_BASE_URL,
+    store: openStore(TOKENS),
+  });
+  return orgconnect({
+    client,
+    redirectUri: `${ORIGIN}/connect/callback`,
+    tenant: (request) => tenantOf(request.headers.get('cookie')),
+    returnToOrigins: ['https://admin.clinic.example'],
+    onFailed: (error) => globalThis.failed?.(error),
+  });
+}

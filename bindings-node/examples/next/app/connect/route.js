@@ -1,3 +1,3 @@
 import { calendars } from '../../lib/calendars.js';
 
-export const GET = calendars.connect;
+export const GET = (request) => calendars().connect(request);

@@ -1,3 +1,3 @@
 import { calendars } from '../../../lib/calendars.js';
 
-export const GET = calendars.callback;
+export const GET = (request) => calendars().callback(request);

@@ -1,4 +1,4 @@
 import { calendars } from '../../../lib/calendars.js';
 import { receive } from '../../../lib/inbox.js';
 
-export const POST = calendars.webhook(receive);
+export const POST = (request) => calendars().webhook(receive)(request);

@@ -2,9 +2,7 @@
 import { calendars } from '../../../lib/calendars.js';
 import { receive } from '../../../lib/inbox.js';
 
-const handler = calendars.webhook(receive);
-
 export async function POST(request) {
   await request.json();
-  return handler(request);
+  return calendars().webhook(receive)(request);
 }
