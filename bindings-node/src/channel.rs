@@ -9,10 +9,10 @@ use std::{
     },
 };
 
-use futures_util::future::{AbortHandle, abortable};
+use futures_util::future::{AbortHandle, Abortable};
 use napi::{
     Status,
-    bindgen_prelude::{Array, Env, Function, Uint8Array},
+    bindgen_prelude::{Array, Either, Env, Function, Uint8Array},
     threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
 };
 use napi_derive::napi;
@@ -72,9 +72,10 @@ pub struct FullReply {
     pub status: u16,
     pub request_id: Option<String>,
     pub next_page: Option<String>,
-    /// Names and values in turn.
-    pub headers: Vec<String>,
-    pub body: Uint8Array,
+    /// Names and values in turn, each on a line of its own.
+    pub headers: String,
+    /// Text, unless it is none.
+    pub body: Either<String, Uint8Array>,
 }
 
 pub(crate) struct Shared {
@@ -161,33 +162,36 @@ impl Channel {
     }
 
     /// Carries out a call, and reports what it came to under its number.
-    pub(crate) fn run(
+    ///
+    /// The call is made on the thread of the runtime: its future is large, and each time it changes hands it is copied.
+    pub(crate) fn run<C>(
         &self,
         id: i32,
         may_be_cancelled: bool,
-        call: impl Future<Output = orgconnect::Result<Done>> + Send + 'static,
-    ) -> Result<()> {
+        call: impl FnOnce() -> C + Send + 'static,
+    ) -> Result<()>
+    where
+        C: Future<Output = orgconnect::Result<Done>> + Send + 'static,
+    {
         let ticket = Ticket { shared: self.shared(), id, outcome: Message::Lost };
         let begun = if may_be_cancelled {
-            let (call, handle) = abortable(call);
+            let (handle, registration) = AbortHandle::new_pair();
             lock(&self.shared.running).insert(id, handle);
-            runtime::begin(async move {
+            runtime::begin(move || async move {
                 let mut ticket = ticket;
-                let outcome = call.await;
+                let outcome = Abortable::new(call(), registration).await;
                 lock(&ticket.shared.running).remove(&id);
                 if let Ok(outcome) = outcome {
                     ticket.outcome = outcome.map_or_else(Message::Failed, Message::Done);
                 }
             })
         } else {
-            runtime::begin(async move {
+            runtime::begin(move || async move {
                 let mut ticket = ticket;
-                ticket.outcome = call.await.map_or_else(Message::Failed, Message::Done);
+                ticket.outcome = call().await.map_or_else(Message::Failed, Message::Done);
             })
         };
-        begun.map_err(|why| {
-            error::thrown(Error::config("process", format!("a thread could not be started: {why}")))
-        })
+        begun.map_err(error::thrown)
     }
 }
 
@@ -260,15 +264,19 @@ fn set_body(env: &Env, into: &mut Array<'_>, index: u32, reply: &Reply) -> napi:
 }
 
 fn full(reply: Reply) -> FullReply {
-    let headers = reply.headers.iter().flat_map(|(name, value)| {
-        [name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()]
-    });
+    let mut headers = String::new();
+    for (name, value) in &reply.headers {
+        headers.extend([name.as_str(), "\n", &String::from_utf8_lossy(value.as_bytes()), "\n"]);
+    }
     FullReply {
         status: reply.status,
-        headers: headers.collect(),
+        headers,
         request_id: reply.request_id,
         next_page: reply.next_page,
-        body: Uint8Array::from(reply.body.as_ref()),
+        body: match String::from_utf8(reply.body.into()) {
+            Ok(text) => Either::A(text),
+            Err(octets) => Either::B(octets.into_bytes().into()),
+        },
     }
 }
 

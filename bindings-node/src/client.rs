@@ -11,6 +11,7 @@ use crate::{
     convert::count,
     error::{Result, thrown},
     handle::NativeHandle,
+    refresher::{NativeRefresher, RefresherSettings},
     settings::Settings,
     store::NativeStore,
     webhook::NativeVerifier,
@@ -57,7 +58,7 @@ impl NativeClient {
     #[napi]
     pub fn complete(&self, channel: &Channel, id: i32, pending: String, callback: String) -> Result<()> {
         let client = self.client.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             let connection = client.complete(&client.pending(&pending)?, callback).await?;
             Ok(Done::Connection(Box::new(NativeConnection::of(connection))))
         })
@@ -73,7 +74,7 @@ impl NativeClient {
         connection_id: Option<String>,
     ) -> Result<()> {
         let client = self.client.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             let connection_id = connection_id.map(ConnectionId::new).transpose()?;
             let connection = client.complete_delegated(code, &callback_url, connection_id).await?;
             Ok(Done::Connection(Box::new(NativeConnection::of(connection))))
@@ -89,7 +90,7 @@ impl NativeClient {
         refresh_token: String,
     ) -> Result<()> {
         let client = self.client.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             let connection = client.import_connection(connection_id.as_str(), refresh_token).await?;
             Ok(Done::Connection(Box::new(NativeConnection::of(connection))))
         })
@@ -98,10 +99,15 @@ impl NativeClient {
     #[napi]
     pub fn application_calendar(&self, channel: &Channel, id: i32, calendar: String) -> Result<()> {
         let client = self.client.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             let account = client.application_calendar(&calendar).await?;
             Ok(Done::Handle(Box::new(NativeHandle::of(Handle::from(&account)))))
         })
+    }
+
+    #[napi]
+    pub fn refresher(&self, settings: RefresherSettings) -> NativeRefresher {
+        NativeRefresher::new(self.client.refresher(), settings)
     }
 
     #[napi]
@@ -148,7 +154,7 @@ impl NativeClient {
     #[napi]
     pub fn connections(&self, channel: &Channel, id: i32, after: Option<String>, limit: f64) -> Result<()> {
         let client = self.client.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             let after = after.map(ConnectionId::new).transpose()?;
             let found = client.connections(after.as_ref(), count(limit) as usize).await?;
             let summaries = found.iter().map(summary);
@@ -159,13 +165,18 @@ impl NativeClient {
     #[napi]
     pub fn revoke_sub(&self, channel: &Channel, id: i32, sub: String) -> Result<()> {
         let client = self.client.clone();
-        channel.run(id, true, async move { client.revoke_sub(&sub).await.map(|()| Done::Nothing) })
+        channel.run(id, true, move || async move { client.revoke_sub(&sub).await.map(|()| Done::Nothing) })
     }
 
     #[napi]
     pub fn settle(&self, channel: &Channel, id: i32) -> Result<()> {
         let client = self.client.clone();
-        channel.run(id, true, async move { client.settle().await.map(|()| Done::Nothing) })
+        channel.run(id, true, move || async move { client.settle().await.map(|()| Done::Nothing) })
+    }
+
+    #[napi]
+    pub fn namespace(&self) -> String {
+        self.client.namespace()
     }
 
     #[napi]

@@ -46,7 +46,7 @@ impl NativeConnection {
     #[napi]
     pub fn summary(&self, channel: &Channel, id: i32) -> Result<()> {
         let connection = self.connection.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             connection.summary().await.map(|found| Done::Text(summary(&found).to_string()))
         })
     }
@@ -54,7 +54,7 @@ impl NativeConnection {
     #[napi]
     pub fn access_token(&self, channel: &Channel, id: i32) -> Result<()> {
         let connection = self.connection.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             connection.access_token().await.map(|token| Done::Text(token.expose().to_owned()))
         })
     }
@@ -63,7 +63,7 @@ impl NativeConnection {
     #[napi]
     pub fn refresh(&self, channel: &Channel, id: i32) -> Result<()> {
         let connection = self.connection.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             connection.refresh().await.map(|found| Done::Text(summary(&found).to_string()))
         })
     }
@@ -71,7 +71,7 @@ impl NativeConnection {
     #[napi]
     pub fn revoke(&self, channel: &Channel, id: i32) -> Result<()> {
         let connection = self.connection.clone();
-        channel.run(id, true, async move { connection.revoke().await.map(|()| Done::Nothing) })
+        channel.run(id, true, move || async move { connection.revoke().await.map(|()| Done::Nothing) })
     }
 }
 

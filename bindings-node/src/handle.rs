@@ -1,7 +1,9 @@
 //! Any handle: calls operations by their names on whatever it stands for.
 
+use std::sync::Arc;
+
 use napi_derive::napi;
-use orgconnect::{Error, Handle, Organization};
+use orgconnect::{Account, Error, Handle, Organization, Sub};
 use serde_json::Value;
 
 use crate::{
@@ -13,9 +15,11 @@ use crate::{
 
 #[napi(js_name = "Handle")]
 pub struct NativeHandle {
-    handle: Handle,
+    handle: Arc<Handle>,
     /// What impersonates, for the handle of an organization.
     organization: Option<Organization>,
+    /// Whom calls are made as, for the handle of a member.
+    sub: Option<Sub>,
 }
 
 #[napi]
@@ -31,8 +35,8 @@ impl NativeHandle {
         full: bool,
         may_be_cancelled: bool,
     ) -> Result<()> {
-        let handle = self.handle.clone();
-        channel.run(id, may_be_cancelled, async move {
+        let handle = Arc::clone(&self.handle);
+        channel.run(id, may_be_cancelled, move || async move {
             let arguments = arguments.as_deref().unwrap_or_default().as_bytes();
             let reply = handle.send_json(&operation, arguments).await?;
             Ok(if full { Done::Reply(reply) } else { Done::Body(reply) })
@@ -49,12 +53,10 @@ impl NativeHandle {
         link: String,
         may_be_cancelled: bool,
     ) -> Result<()> {
-        let handle = self.handle.clone();
-        channel.run(
-            id,
-            may_be_cancelled,
-            async move { handle.follow(&operation, &link).await.map(Done::Reply) },
-        )
+        let handle = Arc::clone(&self.handle);
+        channel.run(id, may_be_cancelled, move || async move {
+            handle.follow(&operation, &link).await.map(Done::Reply)
+        })
     }
 
     /// Calls a path. `query` is names and values in turn.
@@ -70,8 +72,8 @@ impl NativeHandle {
         body: Option<String>,
         may_be_cancelled: bool,
     ) -> Result<()> {
-        let handle = self.handle.clone();
-        channel.run(id, may_be_cancelled, async move {
+        let handle = Arc::clone(&self.handle);
+        channel.run(id, may_be_cancelled, move || async move {
             let query: Vec<(String, String)> =
                 query.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
             let body: Option<Value> = match body.as_deref().map(serde_json::from_str) {
@@ -92,8 +94,8 @@ impl NativeHandle {
         batch: &NativeBatch,
         may_be_cancelled: bool,
     ) -> Result<()> {
-        let (handle, batch) = (self.handle.clone(), batch.batch.clone());
-        channel.run(id, may_be_cancelled, async move {
+        let (handle, batch) = (Arc::clone(&self.handle), batch.batch.clone());
+        channel.run(id, may_be_cancelled, move || async move {
             handle.send_batch(&batch).await.map(|found| Done::Text(verdicts(found)))
         })
     }
@@ -108,14 +110,20 @@ impl NativeHandle {
     ) -> NativeHandle {
         let options = call_options(timeout, attempts, extra);
         let organization = self.organization.as_ref().map(|own| own.with_options(options.clone()));
-        Self { handle: self.handle.with_options(options), organization }
+        Self { handle: Arc::new(self.handle.with_options(options)), organization, sub: self.sub.clone() }
     }
 
     /// Acts as a member.
     #[napi]
     pub fn impersonate(&self, sub: String) -> Result<NativeHandle> {
         let account = self.of_organization().and_then(|organization| organization.impersonate(sub));
-        account.map(|account| Self::of(Handle::from(&account))).map_err(thrown)
+        account.map(|account| Self::of_an_account(&account)).map_err(thrown)
+    }
+
+    /// Whom calls are made as, for the handle of a member.
+    #[napi]
+    pub fn sub(&self) -> Option<String> {
+        self.sub.as_ref().map(|sub| sub.as_str().to_owned())
     }
 
     /// Acts as the member with this e-mail address.
@@ -128,20 +136,24 @@ impl NativeHandle {
         may_be_cancelled: bool,
     ) -> Result<()> {
         let organization = self.of_organization().cloned();
-        channel.run(id, may_be_cancelled, async move {
+        channel.run(id, may_be_cancelled, move || async move {
             let account = organization?.impersonate_email(&email).await?;
-            Ok(Done::Handle(Box::new(Self::of(Handle::from(&account)))))
+            Ok(Done::Handle(Box::new(Self::of_an_account(&account))))
         })
     }
 }
 
 impl NativeHandle {
     pub(crate) fn of(handle: Handle) -> Self {
-        Self { handle, organization: None }
+        Self { handle: Arc::new(handle), organization: None, sub: None }
+    }
+
+    pub(crate) fn of_an_account(account: &Account) -> Self {
+        Self { handle: Arc::new(Handle::from(account)), organization: None, sub: account.sub().cloned() }
     }
 
     pub(crate) fn of_an_organization(organization: Organization) -> Self {
-        Self { handle: Handle::from(&organization), organization: Some(organization) }
+        Self { handle: Arc::new(Handle::from(&organization)), organization: Some(organization), sub: None }
     }
 
     fn of_organization(&self) -> orgconnect::Result<&Organization> {

@@ -20,7 +20,12 @@ mod embed;
 mod error;
 mod handle;
 mod host_store;
+mod refresher;
 mod runtime;
 mod settings;
 mod store;
 mod webhook;
+
+/// Calls allocate on one thread and free on the other, which the allocator of the C library does slowly.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

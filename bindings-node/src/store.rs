@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use napi_derive::napi;
 use orgconnect::{
-    Error, FileStore, KeyringStore, Keys, MemoryStore, PostgresStore, RedisStore, SealedStore, SqliteStore,
-    TokenStore,
-    store::{StoreError, conformance},
+    ConnectionId, Error, FileStore, KeyringStore, Keys, MemoryStore, PostgresStore, RedisStore, SealedStore,
+    SqliteStore, TokenStore,
+    store::{StoreError, conformance, migrate},
 };
-
 use serde_json::{Value, json};
 
 use crate::{
@@ -78,7 +77,7 @@ impl NativeStore {
     #[napi]
     pub fn prepare(&self, channel: &Channel, id: i32) -> Result<()> {
         let more = self.more.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             match more {
                 More::Postgres(store) => store.prepare().await?,
                 More::Redis(store) => store.prepare().await?,
@@ -96,9 +95,15 @@ impl NativeStore {
 
     /// Encrypts what the other store keeps. `keys` are base64, the current one first.
     #[napi(factory)]
-    pub fn sealed(inner: &NativeStore, keys: Vec<String>, allow_clear_text_reads: bool) -> Result<Self> {
+    pub fn sealed(
+        inner: &NativeStore,
+        keys: Vec<String>,
+        allow_clear_text_reads: bool,
+        rewrap_on_read: bool,
+    ) -> Result<Self> {
         let store = SealedStore::shared(inner.shared(), read_keys(keys).map_err(refused)?);
         let store = if allow_clear_text_reads { store.allow_clear_text_reads() } else { store };
+        let store = if rewrap_on_read { store.rewrap_on_read() } else { store };
         let sealed = Arc::new(store);
         Ok(Self { store: sealed.clone(), more: More::Sealed(sealed) })
     }
@@ -117,15 +122,32 @@ impl NativeStore {
     #[napi]
     pub fn rewrap_all(&self, channel: &Channel, id: i32, namespace: String) -> Result<()> {
         let more = self.more.clone();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             let More::Sealed(sealed) = more else { return Err(Error::config("store", "is not sealed")) };
             let done = sealed.rewrap_all(&namespace).await?;
-            let failed = done.failed.iter().map(|(connection, error)| {
-                json!({ "connection": connection.as_str(), "message": error.to_string() })
-            });
-            let failed: Value = failed.collect();
+            let failed = failures(&done.failed);
             Ok(Done::Text(
                 json!({ "moved": done.moved, "unchanged": done.unchanged, "failed": failed }).to_string(),
+            ))
+        })
+    }
+
+    /// Copies every record of a namespace to another store; what comes is what was done, as JSON.
+    #[napi]
+    pub fn migrate(
+        &self,
+        channel: &Channel,
+        id: i32,
+        to: &NativeStore,
+        namespace: String,
+        remove: bool,
+    ) -> Result<()> {
+        let (from, to) = (self.shared(), to.shared());
+        channel.run(id, false, move || async move {
+            let done = migrate(&*from, &*to, &namespace, remove).await?;
+            let failed = failures(&done.failed);
+            Ok(Done::Text(
+                json!({ "copied": done.copied, "unchanged": done.unchanged, "failed": failed }).to_string(),
             ))
         })
     }
@@ -134,7 +156,7 @@ impl NativeStore {
     #[napi]
     pub fn check(&self, channel: &Channel, id: i32) -> Result<()> {
         let store = self.shared();
-        channel.run(id, true, async move {
+        channel.run(id, true, move || async move {
             Ok(conformance::check(&*store).await.map_or_else(Done::Text, |()| Done::Nothing))
         })
     }
@@ -149,6 +171,11 @@ impl NativeStore {
     pub fn identity(&self) -> String {
         self.store.identity()
     }
+
+    #[napi]
+    pub fn is_encrypted(&self) -> bool {
+        self.store.is_encrypted()
+    }
 }
 
 impl NativeStore {
@@ -159,6 +186,14 @@ impl NativeStore {
     pub(crate) fn shared(&self) -> Arc<dyn TokenStore> {
         Arc::clone(&self.store)
     }
+}
+
+/// Records that were left as they are, and why.
+fn failures(failed: &[(ConnectionId, StoreError)]) -> Value {
+    let failed = failed.iter().map(
+        |(connection, error)| json!({ "connection": connection.as_str(), "message": error.to_string() }),
+    );
+    failed.collect()
 }
 
 fn read_keys(keys: Vec<String>) -> std::result::Result<Keys, StoreError> {

@@ -20,8 +20,21 @@ describe('calls', () => {
     const late = doc.userinfo.read();
     await late;
     assert.ok((await failure(late.withResponse())) instanceof InvalidError);
+    assert.equal(response.headers, response.headers);
     const refused = await failure(doc.events.upsert('cal_1', {}).withResponse());
     assert.ok(refused instanceof InvalidError);
+  });
+
+  test('a signal that is none is refused, and calls beside it go on', async (t) => {
+    const { organization } = await world(t);
+    const doc = await organization.impersonateEmail('doc@example.com');
+    const [wrong, right] = await Promise.all([
+      failure(doc.userinfo.read({ signal: {} })),
+      doc.userinfo.read(),
+    ]);
+    assert.ok(wrong instanceof InvalidError && wrong.fields.signal, String(wrong));
+    assert.equal(right.sub, doc.sub);
+    assert.equal(doc.withOptions({ timeout: 1_000 }).sub, doc.sub);
   });
 
   test('a call by name and a call of a path answer with what came', async (t) => {

@@ -10,6 +10,7 @@ import {
   ConfigError,
   FileStore,
   MemoryStore,
+  migrate,
   openStore,
   PostgresStore,
   RedisStore,
@@ -108,6 +109,32 @@ describe('stores', () => {
       store: new SealedStore(new MemoryStore(), SealedStore.generateKey()),
     });
     sandbox.client({ requireEncryption: true, store: Object.assign(new MapStore(), { encrypted: true }) });
+  });
+
+  test('records move from one store to another, and back', async (t) => {
+    const path = folder(t);
+    const [one, other] = [new FileStore(join(path, 'files')), new SqliteStore(join(path, 'tokens.db'))];
+    const { sandbox, client } = await world(t, { settings: { store: one } });
+    const moved = await migrate(one, other, client.namespace, { remove: true });
+    assert.deepEqual([moved.copied >= 1, moved.failed], [true, []]);
+    assert.equal((await client.connections()).length, 0);
+    const later = sandbox.client({ store: other });
+    assert.ok((await later.organization('clinic').members.list().all()).length > 0);
+    const back = new MapStore();
+    assert.equal((await migrate(other, back, client.namespace)).copied, moved.copied);
+    assert.equal((await migrate(other, back, client.namespace)).unchanged, moved.copied);
+    assert.ok((await failure(migrate(one, one, client.namespace))) instanceof StoreError);
+  });
+
+  test('a sealed store can move records to the current key when they are read', async (t) => {
+    const inner = new MapStore();
+    const [first, second] = [SealedStore.generateKey(), SealedStore.generateKey()];
+    const { sandbox } = await world(t, { settings: { store: new SealedStore(inner, first) } });
+    const store = new SealedStore(inner, [second, first], { rewrapOnRead: true });
+    await sandbox.client({ store }).connection('clinic').summary();
+    const only = new SealedStore(inner, second);
+    assert.ok(only.encrypted && !new FileStore(folder(t)).encrypted);
+    assert.equal((await sandbox.client({ store: only }).connection('clinic').summary()).id, 'clinic');
   });
 
   test('a store that is none is refused with what it lacks', (t) => {

@@ -1,6 +1,6 @@
 /** One call: how it is carried out, and what comes of it. */
 
-import { begin, Failure, now, outcome } from './channel.js';
+import { begin, beginSoon, Failure, now, outcome } from './channel.js';
 import { complaint, ConfigError, DecodeError, InvalidError } from './errors.js';
 import type { FullReply, Handle as NativeHandle } from './native.js';
 
@@ -46,32 +46,46 @@ export interface Call<T> extends Promise<T> {
   withResponse(): Promise<WithResponse<T>>;
 }
 
+let bodyOf: (reply: Reply) => string | Uint8Array;
+
 /** The answer to a call by name. The body is as it was received. */
 export class Reply implements ReplyInfo {
   readonly status: number;
   readonly requestId: string | undefined;
-  readonly headers: Headers;
   /** The link to the next page of a reply that pages, if there is one. */
   readonly nextPage: string | undefined;
-  readonly #body: Uint8Array;
+  readonly #lines: string;
+  readonly #body: string | Uint8Array;
+  #headers: Headers | undefined;
+  #octets: Uint8Array | undefined;
+
+  static {
+    bodyOf = (reply) => reply.#body;
+  }
 
   /** @internal */
   constructor(full: FullReply) {
     this.status = full.status;
     this.requestId = full.requestId ?? undefined;
     this.nextPage = full.nextPage ?? undefined;
-    this.headers = headersOf(full);
+    this.#lines = full.headers;
     this.#body = full.body;
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??= headersOf(this.#lines));
   }
 
   /** The body. */
   get body(): Uint8Array {
-    return this.#body;
+    const body = this.#body;
+    return (this.#octets ??= typeof body === 'string' ? new TextEncoder().encode(body) : body);
   }
 
   /** The body as text. */
   text(): string {
-    return new TextDecoder().decode(this.#body);
+    const body = this.#body;
+    return typeof body === 'string' ? body : new TextDecoder().decode(body);
   }
 
   /** The body as the JSON value that it is; `undefined` when it is empty. */
@@ -191,17 +205,15 @@ export class Caller {
       options: { signal },
     } = this.#ready(options);
     const text = args && stringify(operation, args);
-    // Whoever wants the whole answer says so before this goes on.
-    await undefined;
-    plan.begun = true;
-    const { full } = plan;
-    const value = await begin((channel, id) => {
-      native.send(channel, id, operation, text, full, signal !== undefined);
+    // Whoever wants the whole answer says so before this is sent.
+    const value = await beginSoon((channel, id) => {
+      plan.begun = true;
+      native.send(channel, id, operation, text, plan.full, signal !== undefined);
     }, signal);
     if (value instanceof Failure) throw value.error();
-    if (!full) return read(value as string | Uint8Array);
+    if (!plan.full) return read(value as string | Uint8Array);
     plan.reply = new Reply(value as FullReply);
-    return read(plan.reply.body);
+    return read(bodyOf(plan.reply));
   }
 
   #ready(options: CallOptions | undefined): Caller {
@@ -288,14 +300,17 @@ function check(options: CallOptions): void {
   }
 }
 
-function headersOf(full: FullReply): Headers {
+/** Headers from names and values in turn, each on a line of its own. */
+function headersOf(text: string): Headers {
   const headers = new Headers();
-  for (let index = 0; index < full.headers.length; index += 2) {
-    headers.append(full.headers[index] as string, full.headers[index + 1] as string);
+  const lines = text.split('\n');
+  for (let index = 1; index < lines.length; index += 2) {
+    headers.append(lines[index - 1] as string, lines[index] as string);
   }
   return headers;
 }
 
-function closed(): ConfigError {
+/** What a client that was closed answers. */
+export function closed(): ConfigError {
   return new ConfigError('the client is closed; make a new one', { code: 'closed' });
 }

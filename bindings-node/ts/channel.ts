@@ -3,6 +3,7 @@
 import { setInterval } from 'node:timers';
 
 import {
+  complaint,
   ConfigError,
   errorOf,
   InvalidError,
@@ -44,38 +45,63 @@ alive.unref();
 /** The one of this JavaScript thread. */
 export const channel: Channel = new native.Channel(drain);
 
+/** Begins a call under a number. */
+type Begin = (channel: Channel, id: number) => void;
+
 /**
  * Begins a call. The promise never rejects: a failure is a {@link Failure}.
  *
  * A call that is given up settles at once, with the reason of its signal.
  */
-export function begin(call: (channel: Channel, id: number) => void, signal?: AbortSignal): Promise<unknown> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve(new Failure(() => signal.reason));
-    const id = free.pop() ?? slots.length;
-    let settle: Settle = resolve;
-    if (signal) {
-      const abort = (): void => {
-        // The number stays taken until the native part has let go of the call.
-        slots[id] = () => {};
-        resolve(new Failure(() => signal.reason));
-        channel.cancel(id);
-      };
-      signal.addEventListener('abort', abort, { once: true });
-      settle = (outcome) => {
-        signal.removeEventListener('abort', abort);
-        resolve(outcome);
-      };
-    }
-    slots[id] = settle;
-    if (running++ === 0) alive.ref();
-    try {
-      call(channel, id);
-    } catch (error) {
-      release(id);
-      settle(new Failure(() => fromNative(error)));
-    }
+export function begin(call: Begin, signal?: AbortSignal): Promise<unknown> {
+  return new Promise((resolve) => start(call, signal, resolve));
+}
+
+/** Calls that begin when what runs now is over. */
+let waiting: { call: Begin; signal: AbortSignal | undefined; settle: Settle }[] = [];
+
+/** As {@link begin}, when what runs now is over. */
+export function beginSoon(call: Begin, signal: AbortSignal | undefined): Promise<unknown> {
+  return new Promise((settle) => {
+    if (waiting.push({ call, signal, settle }) === 1) queueMicrotask(beginWaiting);
   });
+}
+
+function beginWaiting(): void {
+  const calls = waiting;
+  waiting = [];
+  for (const { call, signal, settle } of calls) start(call, signal, settle);
+}
+
+/** Begins a call, and has it settled once. It must not throw. */
+function start(call: Begin, signal: AbortSignal | undefined, resolve: Settle): void {
+  if (signal && typeof signal.addEventListener !== 'function') {
+    return resolve(new Failure(() => complaint('invalid', 'signal', 'must be an AbortSignal')));
+  }
+  if (signal?.aborted) return resolve(new Failure(() => signal.reason));
+  const id = free.pop() ?? slots.length;
+  let settle = resolve;
+  if (signal) {
+    const abort = (): void => {
+      // The number stays taken until the native part has let go of the call.
+      slots[id] = () => {};
+      resolve(new Failure(() => signal.reason));
+      channel.cancel(id);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    settle = (outcome) => {
+      signal.removeEventListener('abort', abort);
+      resolve(outcome);
+    };
+  }
+  slots[id] = settle;
+  if (running++ === 0) alive.ref();
+  try {
+    call(channel, id);
+  } catch (error) {
+    release(id);
+    settle(new Failure(() => fromNative(error)));
+  }
 }
 
 /** Waits for a call that {@link begin} began, and throws what it failed with. */

@@ -10,11 +10,11 @@ import {
   type EnterpriseAuthorizationRequest,
   type IndividualAuthorizationRequest,
 } from './authorization.js';
-import { Caller, type CallOptions, type Life } from './call.js';
+import { Caller, type CallOptions, closed, type Life } from './call.js';
 import { begin, now, outcome } from './channel.js';
 import { nativeClock } from './clock.js';
 import { Connection, readSummaries, type ConnectionSummary, type SignalOption } from './connection.js';
-import { complaint, ConfigError } from './errors.js';
+import { complaint } from './errors.js';
 import { callerOf, text } from './handle.js';
 import { Account, AdminClient, Organization, ServiceAccount } from './handles.js';
 import {
@@ -24,6 +24,7 @@ import {
   type Connection as NativeConnection,
   type Handle as NativeHandle,
 } from './native.js';
+import { Refresher, refresherSettings, stopAll, type RefresherSettings } from './refresher.js';
 import { nativeSettings, type ClientSettings } from './settings.js';
 import { nativeStore } from './store.js';
 import { Webhooks } from './webhooks.js';
@@ -146,8 +147,8 @@ export class Client extends ClientAreas {
    * From then on it is kept here alone: Cronofy may change a refresh token when it is used, so whatever used it before must stop.
    * Call it again with the same arguments if the error is transient: the refresh token is kept until it works.
    *
-   * Rejects with an `InvalidError`, code `connection_exists`, if the id is in use, and with an `AuthorizationError` if Cronofy
-   * does not accept the refresh token.
+   * @throws {@link InvalidError}, code `connection_exists`, if the id is in use; {@link AuthorizationError} if Cronofy does not
+   * accept the refresh token.
    */
   async importConnection(
     connectionId: string,
@@ -161,6 +162,12 @@ export class Client extends ClientAreas {
       options,
     );
     return new Connection(imported, this.#life);
+  }
+
+  /** Refreshes connections before they end, in the background or once. */
+  refresher(settings: RefresherSettings = {}): Refresher {
+    const refresher = this.#native.refresher(refresherSettings(settings));
+    return new Refresher(refresher, this.#life);
   }
 
   /** A connection by its id. No I/O: whether it exists is found out when it is used. */
@@ -237,6 +244,11 @@ export class Client extends ClientAreas {
     await this.#act((channel, id) => this.#native.revokeSub(channel, id, sub), options);
   }
 
+  /** The namespace of this application's records in a store: `uk/CLIENT_ID`. */
+  get namespace(): string {
+    return this.#native.namespace();
+  }
+
   /** Checks the signatures of what Cronofy posts to this application. */
   get webhooks(): Webhooks {
     return new Webhooks(this.#native.webhooks());
@@ -260,12 +272,13 @@ export class Client extends ClientAreas {
   }
 
   /**
-   * Takes the client and its handles out of use, and settles. Calls that are under way go on to their end; new ones are
+   * Takes the client, its handles and its refreshers out of use, and settles. Calls that are under way go on to their end; new ones are
    * refused. A client that is closed already stays so.
    */
   async close(): Promise<void> {
     if (this.#life.closed) return;
     this.#life.closed = true;
+    await stopAll(this.#life);
     await outcome(begin((channel, id) => this.#native.settle(channel, id)));
   }
 
@@ -279,7 +292,7 @@ export class Client extends ClientAreas {
   }
 
   async #act<T>(act: (channel: Channel, id: number) => void, options?: SignalOption): Promise<T> {
-    if (this.#life.closed) throw new ConfigError('the client is closed; make a new one', { code: 'closed' });
+    if (this.#life.closed) throw closed();
     if (options !== undefined && (typeof options !== 'object' || options === null)) {
       throw complaint('invalid', 'options', 'must be an object');
     }

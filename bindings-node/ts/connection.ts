@@ -1,8 +1,7 @@
 /** A connection: one authorization that was granted, with its tokens in the store under an id. */
 
-import { Caller, type Life } from './call.js';
+import { Caller, closed, type Life } from './call.js';
 import { begin, outcome } from './channel.js';
-import { ConfigError } from './errors.js';
 import { Account, Organization, ServiceAccount } from './handles.js';
 import type { Channel, Connection as NativeConnection, Handle as NativeHandle } from './native.js';
 import { Secret } from './secret.js';
@@ -123,7 +122,7 @@ export class Connection {
     act: (channel: Channel, id: number) => void,
     options: SignalOption | undefined,
   ): Promise<string> {
-    if (this.#life.closed) throw new ConfigError('the client is closed; make a new one', { code: 'closed' });
+    if (this.#life.closed) throw closed();
     return outcome<string>(begin(act, options?.signal));
   }
 }

@@ -50,6 +50,11 @@ export class Organization extends OrganizationAreas {
 
 /** An account: a member who is impersonated, or a connection of Individual Connect. */
 export class Account extends AccountAreas {
+  /** The `sub` that calls are made as, for a member who is impersonated. */
+  get sub(): string | undefined {
+    return callerOf(this).native.sub() ?? undefined;
+  }
+
   /**
    * Sends a batch, and returns the verdict on each entry in the order in which they were added: its reply, which mostly has
    * no content, or the error that the same call would have ended with by itself.

@@ -49,6 +49,7 @@ export { Handle, type RequestOptions } from './handle.js';
 export { Account, AdminClient, Organization, ServiceAccount } from './handles.js';
 export type * from './notifications.js';
 export { Pages } from './pages.js';
+export { Refresher, type RefresherSettings, type RefresherStats } from './refresher.js';
 export { Secret } from './secret.js';
 export {
   CRONOFY_RATE_LIMIT,
@@ -62,6 +63,7 @@ export {
   FileStore,
   KeyringStore,
   MemoryStore,
+  migrate,
   openStore,
   PostgresStore,
   RedisStore,
@@ -73,6 +75,7 @@ export {
   type Lease,
   type ListedRecord,
   type ListQuery,
+  type Migrated,
   type Rewrapped,
   type StoredRecord,
   type TokenRecord,

@@ -56,6 +56,8 @@ export declare class Client {
   connections(channel: Channel, id: number, after: string | undefined | null, limit: number): void;
   revokeSub(channel: Channel, id: number, sub: string): void;
   settle(channel: Channel, id: number): void;
+  refresher(settings: RefresherSettings): Refresher;
+  namespace(): string;
   webhooks(): NativeVerifier;
 }
 export type NativeClient = Client;
@@ -111,6 +113,8 @@ export declare class Handle {
     attempts?: number | undefined | null,
     extra?: string | undefined | null,
   ): Handle;
+  /** Whom calls are made as, for the handle of a member. */
+  sub(): string | null;
   /** Acts as a member. */
   impersonate(sub: string): Handle;
   /** Acts as the member with this e-mail address. */
@@ -124,6 +128,18 @@ export declare class ManualClock {
   advance(by: number): void;
 }
 export type NativeClock = ManualClock;
+
+export declare class Refresher {
+  /** Begins to work on the thread of the runtime. */
+  start(): void;
+  /** What it has done so far, as JSON. */
+  stats(): string;
+  /** Stops it; what comes is what it has done, as JSON. */
+  stop(channel: Channel, id: number): void;
+  /** Makes one round; what comes is what was done, as JSON. */
+  runOnce(channel: Channel, id: number): void;
+}
+export type NativeRefresher = Refresher;
 
 export declare class ReplayGuard {
   constructor(window: number, capacity: number);
@@ -139,23 +155,26 @@ export declare class Store {
   static keyring(directory: string): Store;
   /** The store that a text names. */
   static open(text: string): Store;
-  static postgres(url: string): Store
-  static redis(url: string): Store
+  static postgres(url: string): Store;
+  static redis(url: string): Store;
   /** Reaches the server now. */
-  prepare(channel: Channel, id: number): void
+  prepare(channel: Channel, id: number): void;
   /** A store that JavaScript keeps, asked by its number. */
   static host(channel: Channel, number: number, identity: string, encrypted: boolean, limit: number): Store;
   /** Encrypts what the other store keeps. `keys` are base64, the current one first. */
-  static sealed(inner: Store, keys: Array<string>, allowClearTextReads: boolean): Store;
+  static sealed(inner: Store, keys: Array<string>, allowClearTextReads: boolean, rewrapOnRead: boolean): Store;
   /** Replaces the keys of a sealed store while it runs. */
   replaceKeys(keys: Array<string>): void;
   /** Seals every record of a namespace with the current key; what comes is what was done, as JSON. */
   rewrapAll(channel: Channel, id: number, namespace: string): void;
+  /** Copies every record of a namespace to another store; what comes is what was done, as JSON. */
+  migrate(channel: Channel, id: number, to: Store, namespace: string, remove: boolean): void;
   /** Checks that the store keeps its contract; what comes is the promise that was broken, if one was. */
   check(channel: Channel, id: number): void;
   /** A new key for a sealed store. */
-  static generateKey(): string
+  static generateKey(): string;
   identity(): string;
+  isEncrypted(): boolean;
 }
 export type NativeStore = Store;
 
@@ -173,13 +192,11 @@ export interface FullReply {
   status: number;
   requestId?: string;
   nextPage?: string;
-  /** Names and values in turn. */
-  headers: Array<string>;
-  body: Uint8Array;
+  /** Names and values in turn, each on a line of its own. */
+  headers: string;
+  /** Text, unless it is none. */
+  body: string | Uint8Array;
 }
-
-/** A new key for a sealed store. */
-export declare function generateKey(): string;
 
 /** A pending authorization, with the text that stands for it in a session. */
 export interface Pending {
@@ -200,6 +217,14 @@ export interface Question {
   method: string;
   /** Its arguments as JSON. */
   arguments: string;
+}
+
+/** The settings of a refresher, as they come from JavaScript. */
+export interface RefresherSettings {
+  ahead?: number;
+  hotFor?: number;
+  interval?: number;
+  concurrency?: number;
 }
 
 export interface Request {

@@ -131,6 +131,11 @@ export abstract class Store {
   get identity(): string {
     return this.#native.identity();
   }
+
+  /** Whether nothing that is kept leaves the memory of this process in clear text. */
+  get encrypted(): boolean {
+    return this.#native.isEncrypted();
+  }
 }
 
 /** Keeps tokens in the memory of this process, for tests and for programs that authorize anew each time. */
@@ -290,10 +295,16 @@ export class SealedStore extends Store {
     options: {
       /** Reads records that are not encrypted too, while a plain store is being moved to a sealed one. Default `false`. */
       allowClearTextReads?: boolean | undefined;
+      /**
+       * Moves a record to the current key when it is read, too. Writes the token store. Set it once every process has the new
+       * key as the current one. Default `false`.
+       */
+      rewrapOnRead?: boolean | undefined;
     } = {},
   ) {
+    const { allowClearTextReads = false, rewrapOnRead = false } = options;
     const inner = nativeStore(store);
-    const sealed = now(() => native.Store.sealed(inner, keyList(keys), options.allowClearTextReads ?? false));
+    const sealed = now(() => native.Store.sealed(inner, keyList(keys), allowClearTextReads, rewrapOnRead));
     super(sealed);
     this.#native = sealed;
     keep.set(this, store);
@@ -371,6 +382,40 @@ export async function checkStore(store: Store | TokenStore): Promise<void> {
   const checked = nativeStore(store);
   const broken = await outcome<string | undefined>(begin((channel, id) => checked.check(channel, id)));
   if (broken) throw new Error(broken);
+}
+
+/** What {@link migrate} did. */
+export interface Migrated {
+  /** Records that were copied. */
+  readonly copied: number;
+  /** Records that were there already, as they are. */
+  readonly unchanged: number;
+  /** Records that were left as they are, and why. */
+  readonly failed: readonly { readonly connection: string; readonly message: string }[];
+}
+
+/**
+ * Copies every record of a namespace (`client.namespace`) from one store to another, and reads each back. With `remove` it is
+ * removed where it came from once that has succeeded. Writes both token stores.
+ *
+ * Whoever uses the old store is to be stopped before, or a refresh there may leave the copy with a token that has been
+ * replaced. May be repeated: what is there already, and the same, is passed over; what is there and differs is left alone and
+ * reported.
+ *
+ * @throws {@link StoreError} if either store can't be reached. What has been copied stays copied: call it again.
+ */
+export async function migrate(
+  from: Store | TokenStore,
+  to: Store | TokenStore,
+  namespace: string,
+  options: { remove?: boolean | undefined } = {},
+): Promise<Migrated> {
+  if (typeof namespace !== 'string') throw complaint('invalid', 'namespace', 'must be a string');
+  const [source, target] = [nativeStore(from), nativeStore(to)];
+  const done = await outcome<string>(
+    begin((channel, id) => source.migrate(channel, id, target, namespace, options.remove ?? false)),
+  );
+  return JSON.parse(done) as Migrated;
 }
 
 type Time = number | null;
