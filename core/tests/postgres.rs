@@ -56,6 +56,25 @@ async fn the_postgres_store_keeps_the_contract_and_leaves_nothing_behind() {
     }
 }
 
+#[tokio::test]
+async fn the_driver_which_logs_what_it_is_given_is_not_given_a_token_to_log() {
+    let log = common::log::Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    // What the driver logs goes by way of the crate `log`.
+    let _guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    let store = store("logged");
+    let version = store.save(&key(), &record(r#"{"access_token":"CANARY-ONE"}"#), 0).await.unwrap();
+    store.save(&key(), &record(r#"{"access_token":"CANARY-TWO"}"#), version).await.unwrap();
+    assert!(store.load(&key()).await.unwrap().unwrap().record.payload.contains("CANARY-TWO"));
+    let shown = log.text();
+    assert!(shown.contains("executing statement"), "the driver logs: {shown}");
+    assert!(!shown.contains("CANARY"), "{shown}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_stores_on_one_database_are_one_and_keep_the_contract_side_by_side() {
     let a = store("side_by_side");

@@ -8,37 +8,13 @@
 
 mod common;
 
-use std::{
-    collections::BTreeSet,
-    io::Write,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-use common::{DOC, REDIRECT, World};
+use common::{DOC, REDIRECT, World, log::Log};
 use orgconnect::AuthorizationRequest;
 use orgconnect_sandbox::{Fault, RefreshMode};
 use serde_json::{Map, Value};
 use tracing_subscriber::fmt::format::FmtSpan;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn note(&self, shown: &dyn std::fmt::Debug) {
-        writeln!(self.0.lock().unwrap(), "{shown:?}").unwrap();
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Every secret that crossed the wire: bearers, codes, states, tokens.
 fn secrets(world: &World) -> BTreeSet<String> {
@@ -109,7 +85,7 @@ async fn a_whole_life_at_trace_shows_no_secret() {
     secrets.insert(pending.url().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned());
     secrets.insert("CANARY-CODE".to_owned());
     secrets.extend(["access_token", "refresh_token"].map(|name| held[name].as_str().unwrap().to_owned()));
-    let shown = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let shown = log.text();
     assert!(
         ["orgconnect.request", "orgconnect.refresh", "orgconnect.store"]
             .iter()

@@ -17,6 +17,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use deadpool_postgres::{GenericClient, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
@@ -24,7 +25,7 @@ use tokio_postgres::{
     Config, Row,
     config::{Host, SslMode},
     error::SqlState,
-    types::ToSql,
+    types::{IsNull, ToSql, Type, to_sql_checked},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 use zeroize::Zeroizing;
@@ -191,6 +192,31 @@ impl PostgresStore {
     }
 }
 
+/// A text that the driver, which logs every parameter of a statement at DEBUG, can't show.
+struct Hidden<'a>(&'a str);
+
+impl fmt::Debug for Hidden<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl ToSql for Hidden<'_> {
+    fn to_sql(
+        &self,
+        of: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        self.0.to_sql(of, out)
+    }
+
+    fn accepts(of: &Type) -> bool {
+        <&str>::accepts(of)
+    }
+
+    to_sql_checked!();
+}
+
 #[async_trait]
 impl TokenStore for PostgresStore {
     fn identity(&self) -> String {
@@ -211,7 +237,7 @@ impl TokenStore for PostgresStore {
     async fn save(&self, key: &ConnectionKey, record: &Record, expected: u64) -> Result<u64, StoreError> {
         let (namespace, connection) = (&key.namespace, key.connection.as_str());
         let expires_at_ms = record.expires_at.map(Timestamp::as_millisecond);
-        let payload = record.payload.as_str();
+        let payload = Hidden(&record.payload);
         // Never repeated: if it had been done before the connection was cut, it would seem a conflict.
         let written = if expected == 0 {
             self.run(

@@ -7,6 +7,7 @@
 )]
 
 pub(crate) mod authority;
+pub(crate) mod log;
 pub(crate) mod raw;
 pub(crate) mod stores;
 
