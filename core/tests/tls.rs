@@ -5,14 +5,19 @@
     reason = "a test that can't go on fails, and shows one thing plainly"
 )]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use orgconnect::{Client, ErrorKind};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Map;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -29,6 +34,13 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// A certificate for `name` that is good today, and its key.
+    fn certify(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap(), key)
     }
 
     /// A server with a certificate for `name`; its address, and how many requests it has read.
@@ -91,6 +103,113 @@ async fn a_custom_authority_is_trusted_when_it_is_given_and_only_then() {
     );
     call(&url, Some(&authority)).await.unwrap();
 }
+
+/// A server that speaks one version of TLS and no other: OpenSSL's, driven by Python.
+struct OldServer {
+    process: Child,
+    lines: BufReader<ChildStdout>,
+    url: String,
+    _certificate: TempDir,
+}
+
+impl OldServer {
+    fn speaking(version: &str, authority: &Authority) -> Self {
+        // OpenSSL keeps the old versions for those who lower its level of security to nothing.
+        const PROGRAM: &str = "
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.set_ciphers('ALL:@SECLEVEL=0')
+context.minimum_version = context.maximum_version = ssl.TLSVersion[sys.argv[1]]
+context.load_cert_chain(sys.argv[2], sys.argv[3])
+listener = socket.create_server(('127.0.0.1', 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    peer, _ = listener.accept()
+    peer.settimeout(10)
+    try:
+        with context.wrap_socket(peer, server_side=True) as secure:
+            secure.recv(4096)
+            secure.sendall(b'HTTP/1.1 200 OK\\r\\nconnection: close\\r\\ncontent-length: 2\\r\\n\\r\\n{}')
+            print('request over', secure.version(), flush=True)
+    except (ssl.SSLError, OSError) as error:
+        print('refused', error, flush=True)
+";
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = authority.certify("localhost");
+        let (at, key_at) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+        std::fs::write(&at, certificate.pem()).unwrap();
+        std::fs::write(&key_at, key.serialize_pem()).unwrap();
+        let mut process = Command::new("python3")
+            .args(["-W", "ignore", "-c", PROGRAM, version])
+            .args([&at, &key_at])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap());
+        let mut server = Self { process, lines, url: String::new(), _certificate: folder };
+        server.url = format!("https://localhost:{}", server.said());
+        server
+    }
+
+    /// Its next line.
+    fn said(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for OldServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_speaks_only_tls_1_0_or_1_1_is_refused() {
+    let authority = Authority::new();
+    for (version, spoken) in [("TLSv1", "TLSv1"), ("TLSv1_1", "TLSv1.1")] {
+        let mut server = OldServer::speaking(version, &authority);
+        let error = call(&server.url, Some(&authority)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Network, "{version}: {error}");
+        // It is tried more than once, since nothing ever arrived.
+        // The same server answers those who still speak what it does.
+        let answer = Command::new("python3")
+            .args(["-W", "ignore", "-c", OLD_CLIENT, version, server.url.rsplit(':').next().unwrap()])
+            .output()
+            .unwrap();
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        let mut refused = 0;
+        let said = loop {
+            let said = server.said();
+            if !said.starts_with("refused") {
+                break said;
+            }
+            assert!(said.to_uppercase().contains("PROTOCOL"), "{version}: {said}");
+            refused += 1;
+        };
+        assert_eq!(said, format!("request over {spoken}"));
+        assert!(refused > 0);
+    }
+    for version in ["TLSv1_2", "TLSv1_3"] {
+        let mut server = OldServer::speaking(version, &authority);
+        call(&server.url, Some(&authority)).await.unwrap();
+        assert!(server.said().starts_with("request over TLSv1."), "{version}");
+    }
+}
+
+/// A client that takes any version and any certificate.
+const OLD_CLIENT: &str = "
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+context.set_ciphers('ALL:@SECLEVEL=0')
+context.minimum_version = context.maximum_version = ssl.TLSVersion[sys.argv[1]]
+with context.wrap_socket(socket.create_connection(('127.0.0.1', int(sys.argv[2])), 10)) as secure:
+    secure.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')
+    assert secure.recv(4096).startswith(b'HTTP/1.1 200')
+";
 
 #[tokio::test]
 async fn a_certificate_for_another_host_or_an_expired_one_is_refused() {
