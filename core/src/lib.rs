@@ -41,6 +41,9 @@ mod config;
 mod connection;
 mod embed;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod hex;
 mod http;

@@ -236,9 +236,12 @@ fn name_of(shape: &Shape) -> String {
 
 /// The known name that `name` was probably meant to be: at most a third of it differs.
 pub(crate) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |distance: usize, candidate: &str| distance * 3 <= candidate.len().max(3);
     known
+        // The lengths alone tell most of them apart, and a name of any length costs no more than they do.
+        .filter(|candidate| near(name.len().abs_diff(candidate.len()), candidate))
         .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(3))
+        .filter(|(distance, candidate)| near(*distance, candidate))
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -276,18 +276,23 @@ impl Notification {
         Ok(Self::of(body))
     }
 
-    fn of(body: Map<String, Value>) -> Self {
+    fn of(mut body: Map<String, Value>) -> Self {
+        if let Some(Value::Object(authorization)) = body.get_mut("authorization") {
+            // Moved and not copied: the code is erased with its owner.
+            let mut take = |name: &str| match authorization.remove(name) {
+                Some(Value::String(text)) => Some(text),
+                _ => None,
+            };
+            return Self::DelegatedAuthorization(DelegatedAuthorization {
+                code: take("code").map(Secret::from),
+                error: take("error"),
+                error_description: take("error_description"),
+                state: take("state").map(Secret::from),
+            });
+        }
         let object = |name: &str| body.get(name).and_then(Value::as_object);
         let text =
             |of: &Map<String, Value>, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
-        if let Some(authorization) = object("authorization") {
-            return Self::DelegatedAuthorization(DelegatedAuthorization {
-                code: text(authorization, "code").map(Secret::from),
-                error: text(authorization, "error"),
-                error_description: text(authorization, "error_description"),
-                state: text(authorization, "state").map(Secret::from),
-            });
-        }
         let Some(notification) = object("notification") else {
             return match object("event") {
                 Some(event) if body.contains_key("participants") => {

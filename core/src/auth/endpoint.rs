@@ -6,7 +6,6 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::token::{self, TokenVerdict};
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
     },
     operation::Repeat,
     process, random,
-    secret::Secret,
+    secret::{self, Secret},
 };
 
 const TOKEN_PATH: &str = "/oauth/token";
@@ -125,9 +124,9 @@ impl Inner {
         process::notice()?;
         let url = Url::parse(&format!("{}{path}", self.wire.endpoints.api))
             .map_err(|_| Error::config("base_url", "does not make a URL"))?;
-        let text = Zeroizing::new(serde_json::to_vec(form).map_err(|error| {
+        let text = secret::to_json(form).map_err(|error| {
             Error::new(ErrorKind::Config, "the token request can't be written as JSON").with_source(error)
-        })?);
+        })?;
         let prepared = Prepared { method: http::Method::POST, url, body: Some(Bytes::from_owner(text)) };
         let mut attempt = 1;
         loop {

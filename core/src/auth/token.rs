@@ -14,7 +14,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, Result, hex, http::response, secret::Secret};
+use crate::{
+    Error, ErrorKind, Result, hex,
+    http::response,
+    secret::{self, Secret},
+};
 
 /// Assumed when the reply does not say how long a token lives: Cronofy's usual lifetime.
 const USUAL_LIFETIME: Duration = Duration::from_hours(1);
@@ -23,6 +27,10 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(i32::MAX as u64);
 /// A new token is taken to be good for this long, whatever the reply says, so that an odd `expires_in` never becomes a
 /// storm of refreshes.
 pub(crate) const SHORTEST_USE: Duration = Duration::from_secs(5);
+
+/// What came with a grant and is nested deeper than this is not kept: JSON is read to a limit, and a record that nests one level
+/// more than the reply did could not be read again.
+const DEEPEST: usize = 32;
 
 /// What a connection is for, told by what came with its grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -153,6 +161,7 @@ impl TokenReply {
             }
             _ => {}
         }
+        fields.retain(|_, value| is_shallow(value, DEEPEST));
         Ok(Self {
             access_token,
             refresh_token,
@@ -194,6 +203,14 @@ fn lifetime(expires_in: Option<&Value>) -> Duration {
         Some(seconds) if seconds.is_nan() => USUAL_LIFETIME,
         Some(seconds) => Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_LIFETIME.as_secs_f64())),
         None => USUAL_LIFETIME,
+    }
+}
+
+fn is_shallow(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| is_shallow(item, levels - 1)),
+        Value::Object(fields) => levels > 0 && fields.values().all(|field| is_shallow(field, levels - 1)),
+        _ => true,
     }
 }
 
@@ -422,10 +439,9 @@ impl TokenRecord {
             used_at_ms: self.used_at.as_millisecond(),
             resting: self.resting,
         };
-        serde_json::to_string(&persisting).map(Zeroizing::new).map_err(|error| {
-            Error::new(ErrorKind::Store, "the tokens can't be written as JSON; report this")
-                .with_source(error)
-        })
+        let failed = || Error::new(ErrorKind::Store, "the tokens can't be written as JSON; report this");
+        let mut text = secret::to_json(&persisting).map_err(|error| failed().with_source(error))?;
+        String::from_utf8(std::mem::take(&mut *text)).map(Zeroizing::new).map_err(|_| failed())
     }
 
     pub(crate) fn from_payload(payload: &str) -> Result<Self> {

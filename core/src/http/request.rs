@@ -5,12 +5,13 @@ use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use url::Url;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     Error, ErrorKind, Result,
     config::Endpoints,
     operation::{Constant, Method, Operation, Place},
-    secret::Secret,
+    secret::{self, Secret},
     shape,
 };
 
@@ -140,24 +141,36 @@ pub(crate) fn build_link(
 
 /// Checks that a text can be a header's value, before it is used as one.
 pub(crate) fn header(field: &str, value: &str) -> Result<HeaderValue> {
-    let visible = |octet: u8| octet == b' ' || octet.is_ascii_graphic();
-    HeaderValue::from_str(value).ok().filter(|_| value.bytes().all(visible)).ok_or_else(|| {
-        Error::invalid(field, "must be visible ASCII without line breaks, since it is sent in a header")
-    })
+    HeaderValue::from_str(value).ok().filter(|_| is_visible(value)).ok_or_else(|| not_visible(field))
 }
 
-/// `Authorization: Bearer …`, marked so that no log shows it.
+/// `Authorization: Bearer …`, marked so that no log shows it, and erased when it is dropped.
 pub(crate) fn bearer(token: &Secret) -> Result<HeaderValue> {
-    let mut value = header("access_token", &format!("Bearer {}", token.expose()))?;
+    let refuse = || not_visible("access_token");
+    if !is_visible(token.expose()) {
+        return Err(refuse());
+    }
+    let text = Bytes::from_owner(Zeroizing::new(["Bearer ", token.expose()].concat()));
+    let mut value = HeaderValue::from_maybe_shared(text).map_err(|_| refuse())?;
     value.set_sensitive(true);
     Ok(value)
 }
 
+fn is_visible(text: &str) -> bool {
+    text.bytes().all(|octet| octet == b' ' || octet.is_ascii_graphic())
+}
+
+fn not_visible(field: &str) -> Error {
+    Error::invalid(field, "must be visible ASCII without line breaks, since it is sent in a header")
+}
+
 pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<Bytes> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(|error| {
-        Error::new(ErrorKind::Invalid, "the arguments can't be written as JSON; check for maps with odd keys")
-            .with_source(error)
-    })
+    serde_json::to_vec(value).map(Bytes::from).map_err(not_json)
+}
+
+fn not_json(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Invalid, "the arguments can't be written as JSON; check for maps with odd keys")
+        .with_source(error)
 }
 
 fn address(
@@ -197,6 +210,11 @@ fn body_of(
     if let Some(credentials) = credentials {
         fields.insert("client_id".to_owned(), credentials.client_id.into());
         fields.insert("client_secret".to_owned(), credentials.client_secret.expose().into());
+        let text = secret::to_json(&fields).map_err(not_json);
+        if let Some(Value::String(secret)) = fields.get_mut("client_secret") {
+            secret.zeroize();
+        }
+        return text.map(|text| Some(Bytes::from_owner(text)));
     }
     // A DELETE that says nothing has no body; a POST always has one, so that its content type is never in doubt.
     if fields.is_empty() && method == Method::Delete {

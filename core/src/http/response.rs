@@ -121,13 +121,10 @@ pub(crate) fn failure(what: &str, status: StatusCode, headers: &HeaderMap, body:
     for (field, complaints) in &fields {
         for complaint in complaints {
             message.push_str("; ");
-            message.push_str(field);
+            push_plain(&mut message, field);
             message.push_str(": ");
-            message.push_str(if complaint.description.is_empty() {
-                &complaint.key
-            } else {
-                &complaint.description
-            });
+            let said = if complaint.description.is_empty() { &complaint.key } else { &complaint.description };
+            push_plain(&mut message, said);
         }
     }
     let error = Error::new(kind, message)
@@ -145,6 +142,11 @@ pub(crate) fn failure(what: &str, status: StatusCode, headers: &HeaderMap, body:
         Some(code) => error.with_code(code),
         None => error,
     }
+}
+
+/// Adds what a server said, without what could pass for another line of a log, or steer a terminal.
+fn push_plain(message: &mut String, said: &str) {
+    message.extend(said.chars().map(|c| if c.is_control() { ' ' } else { c }));
 }
 
 /// The id of a request, as servers commonly name it.

@@ -59,14 +59,14 @@ struct Shared {
 
 /// What a record's file holds.
 #[derive(Default, Serialize, Deserialize)]
-struct Document {
+pub(super) struct Document {
     format: String,
     format_version: u32,
-    namespace: String,
-    connection: String,
+    pub(super) namespace: String,
+    pub(super) connection: String,
     version: u64,
     expires_at_ms: Option<i64>,
-    payload: Zeroizing<String>,
+    pub(super) payload: Zeroizing<String>,
 }
 
 /// The part of a record's file that is read before the rest is trusted.
@@ -305,10 +305,10 @@ impl Shared {
     }
 
     fn replace(&self, path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
-        let text = Zeroizing::new(serde_json::to_vec(value).map_err(|error| {
+        let text = crate::secret::to_json(value).map_err(|error| {
             StoreError::new(StoreErrorKind::Unavailable, "the record can't be written as JSON")
                 .with_source(error)
-        })?);
+        })?;
         let temporary = path.with_extension(format!("new-{}", crate::random::token()));
         let written = rights::create_new(&temporary)
             .and_then(|mut file| {
@@ -368,7 +368,7 @@ impl Shared {
 }
 
 impl Document {
-    fn into_stored(self) -> StoredRecord {
+    pub(super) fn into_stored(self) -> StoredRecord {
         let expires_at = self.expires_at_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
         StoredRecord { record: Record { payload: self.payload, expires_at }, version: self.version }
     }
@@ -376,9 +376,14 @@ impl Document {
 
 fn read_document(path: &Path) -> Result<Option<Document>, StoreError> {
     let Some(text) = read_file(path)? else { return Ok(None) };
+    parse(path, &text).map(Some)
+}
+
+/// Reads what a record's file holds; `path` is for the error alone.
+pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Document, StoreError> {
     let damaged =
         || unreadable(path, "is damaged; restore it from a backup, or delete it and authorize again");
-    let header: Header = serde_json::from_slice(&text).map_err(|_| damaged())?;
+    let header: Header = serde_json::from_slice(text).map_err(|_| damaged())?;
     if header.format != FORMAT {
         return Err(damaged());
     }
@@ -389,7 +394,7 @@ fn read_document(path: &Path) -> Result<Option<Document>, StoreError> {
         );
         return Err(unreadable(path, &why));
     }
-    serde_json::from_slice(&text).map(Some).map_err(|_| damaged())
+    serde_json::from_slice(text).map_err(|_| damaged())
 }
 
 /// Whose record a file says it is, if it can be opened and says so.

@@ -19,6 +19,8 @@ mod address;
 pub mod conformance;
 mod deadline;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod memory;

@@ -8,7 +8,7 @@
 //! authenticated with every record, so one that was changed, or put in another's place, does not open. What is not
 //! encrypted: the keys of the records, their versions and when they want attention.
 
-mod keys;
+pub(super) mod keys;
 
 use std::{
     fmt,
@@ -170,7 +170,12 @@ impl SealedStore {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn open(&self, keys: &Keys, key: &ConnectionKey, payload: &str) -> Result<Zeroizing<String>, StoreError> {
+    pub(super) fn open(
+        &self,
+        keys: &Keys,
+        key: &ConnectionKey,
+        payload: &str,
+    ) -> Result<Zeroizing<String>, StoreError> {
         let refuse = |kind, why: &str| StoreError::new(kind, format!("connection {}: {why}", key.connection));
         let damaged = || {
             refuse(
@@ -297,7 +302,7 @@ impl<'a> Sealed<'a> {
     }
 }
 
-fn seal(keys: &Keys, key: &ConnectionKey, clear: &str) -> Result<Zeroizing<String>, StoreError> {
+pub(super) fn seal(keys: &Keys, key: &ConnectionKey, clear: &str) -> Result<Zeroizing<String>, StoreError> {
     let failed = |why: &str| StoreError::new(StoreErrorKind::Unavailable, why);
     let (id, secret) = keys.current();
     let mut nonce = [0; NONCE_LENGTH];

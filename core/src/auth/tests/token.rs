@@ -216,6 +216,21 @@ fn a_refresh_keeps_the_refresh_token_that_the_reply_leaves_out() {
     assert_eq!(rotated.refresh_token.unwrap().expose(), "R2");
 }
 
+#[test]
+fn however_deeply_a_reply_nests_its_record_can_be_read_again() {
+    for depth in [1, 32, 33, 126] {
+        let body = format!(
+            r#"{{"access_token":"A","near":{{"a":1}},"deep":{}{}}}"#,
+            "[".repeat(depth),
+            "]".repeat(depth)
+        );
+        let record = TokenRecord::new(TokenReply::read(body.as_bytes()).unwrap(), now());
+        let read = TokenRecord::from_payload(&record.to_record().unwrap().payload).unwrap();
+        assert_eq!(read.extra["near"]["a"], 1);
+        assert_eq!(read.extra.contains_key("deep"), depth <= 32, "{depth}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -53,6 +53,19 @@ fn field_errors_are_read_and_repeated_in_the_message() {
 }
 
 #[test]
+fn what_a_server_says_forges_no_line_of_a_log() {
+    let body = r#"{"errors":{"a\nfield":[{"key":"k","description":"one\r\ntwo\u0085three\u001b[31m"}]}}"#;
+    let error = failure("x", StatusCode::UNPROCESSABLE_ENTITY, &HeaderMap::new(), &Bytes::from(body));
+    assert!(!error.to_string().contains(char::is_control), "{error:?}");
+    assert!(error.to_string().contains("a field: one  two three [31m"), "{error}");
+    assert_eq!(
+        error.fields()["a\nfield"][0].description,
+        "one\r\ntwo\u{85}three\u{1b}[31m",
+        "the fields are as received"
+    );
+}
+
+#[test]
 fn error_bodies_of_any_shape_are_survived() {
     for body in [
         "",

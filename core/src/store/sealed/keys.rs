@@ -167,7 +167,7 @@ impl Key {
 }
 
 /// Whether a text can be the id of a key.
-pub(super) fn is_id(text: &str) -> bool {
+pub(in crate::store) fn is_id(text: &str) -> bool {
     text.len() == ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
