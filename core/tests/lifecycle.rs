@@ -19,7 +19,7 @@ use common::{
 use futures_util::future::join_all;
 use orgconnect::{
     AuthorizationRequest, ConnectionKind, ConnectionState, Error, ErrorKind, FileStore, MemoryStore,
-    TokenStore,
+    TokenStore, store::ConnectionKey,
 };
 use orgconnect_sandbox::{ExpiresIn, Fault, RefreshMode};
 use serde_json::{Map, json};
@@ -253,7 +253,7 @@ async fn a_grant_that_is_gone_is_reported_once_asked_and_never_erased() {
         connection.summary().await.unwrap().state,
         ConnectionState::Dead { interrupted: false, .. }
     ));
-    let key = orgconnect::store::ConnectionKey {
+    let key = ConnectionKey {
         namespace: format!("{}/{}", world.sandbox.url(), world.application.client_id),
         connection: "clinic".parse().unwrap(),
     };
@@ -373,6 +373,70 @@ async fn tokens_that_cannot_be_saved_are_kept_in_memory_and_saved_later() {
     world.advance(HOUR * 2);
     organization.send("organization.list_members", Map::new()).await.unwrap();
     assert_eq!(world.refresh_requests(), 2, "the replaced refresh token was never presented again");
+}
+
+#[tokio::test]
+async fn another_process_waits_for_tokens_that_are_not_saved_yet_and_no_longer() {
+    let records: Arc<dyn TokenStore> = Arc::new(MemoryStore::new());
+    let store = Failing::on(Arc::clone(&records));
+    let world = World::with_store(Arc::clone(&store) as _).await;
+    world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Strict);
+    let (client, organization) = world.connected().await;
+    world.advance(HOUR * 2);
+    world.control().add_fault(Fault { delay_before_ms: 100, ..Fault::default() }.on("POST", "/oauth/token"));
+    let fill = async {
+        while world.refresh_requests() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        store.full.store(true, Ordering::SeqCst);
+    };
+    let (reply, ()) = tokio::join!(organization.send("organization.list_members", Map::new()), fill);
+    reply.unwrap();
+    // The other one can read and write: it must not present the refresh token that has been replaced.
+    let other = world.builder().shared_store(OtherProcess::on(&records)).build().unwrap();
+    let elsewhere = other.organization("clinic").unwrap();
+    let call =
+        tokio::spawn(async move { elsewhere.send("organization.list_members", Map::new()).await.map(drop) });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!call.is_finished());
+    assert_eq!(world.refresh_requests(), 1);
+    store.full.store(false, Ordering::SeqCst);
+    client.settle().await.unwrap();
+    call.await.unwrap().unwrap();
+    assert_eq!(world.refresh_requests(), 1, "it goes on with what has been saved");
+    // The lease was given back with that: who wants a refresh now has it at once.
+    let key = ConnectionKey { namespace: client.namespace(), connection: "clinic".parse().unwrap() };
+    assert!(records.acquire(&key, HOUR).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_owner_that_was_overtaken_overwrites_nothing() {
+    let world = World::open().await;
+    world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Grace);
+    let (client, organization) = world.connected().await;
+    let key = ConnectionKey { namespace: client.namespace(), connection: "clinic".parse().unwrap() };
+    world.advance(HOUR * 2);
+    let slow = Fault { delay_after_ms: 500, ..Fault::default() };
+    world.control().add_fault(slow.on("POST", "/oauth/token").times(1));
+    let call =
+        tokio::spawn(
+            async move { organization.send("organization.list_members", Map::new()).await.map(drop) },
+        );
+    while world.refresh_requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Another process takes over, as it would once the lease has passed, and is given the same refresh token.
+    let intent = world.store.load(&key).await.unwrap().unwrap();
+    let apart = Arc::new(MemoryStore::new());
+    apart.save(&key, &intent.record, 0).await.unwrap();
+    let other = world.builder().shared_store(Arc::clone(&apart) as _).build().unwrap();
+    other.connection("clinic").unwrap().refresh().await.unwrap();
+    let theirs = apart.load(&key).await.unwrap().unwrap().record;
+    let version = world.store.save(&key, &theirs, intent.version).await.unwrap();
+    call.await.unwrap().unwrap();
+    let found = world.store.load(&key).await.unwrap().unwrap();
+    assert_eq!((found.record.payload, found.version), (theirs.payload, version));
+    assert_eq!(world.refresh_requests(), 2);
 }
 
 #[tokio::test]
@@ -771,7 +835,7 @@ async fn a_connection_whose_record_cannot_be_read_is_listed_as_unreadable_beside
     let world = World::open().await;
     let (client, _) = world.connected().await;
     let application = &world.application.client_id;
-    let key = orgconnect::store::ConnectionKey {
+    let key = ConnectionKey {
         namespace: format!("{}/{application}", world.sandbox.url()),
         connection: orgconnect::ConnectionId::new("damaged").unwrap(),
     };

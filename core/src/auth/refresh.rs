@@ -86,6 +86,8 @@ struct Unsaved {
     expected: u64,
     /// What it replaces; `None` for a new authorization.
     before: Option<Before>,
+    /// Kept until it is saved, so that no other process presents the refresh token that it replaces; with when it was taken.
+    lease: Option<(Lease, Instant)>,
 }
 
 /// The tokens that a refresh set out with, by their fingerprints.
@@ -213,20 +215,27 @@ impl Tokens {
 
     /// Keeps a new authorization that could not be saved; see [`Inner::keep_trying_to_save`].
     pub(crate) fn keep_unsaved(&self, record: TokenRecord) {
-        *lock(&self.state().unsaved) = Some(Unsaved { record, expected: 0, before: None });
+        let mut slot = lock(&self.state().unsaved);
+        let lease = slot.take().and_then(|kept| kept.lease);
+        *slot = Some(Unsaved { record, expected: 0, before: None, lease });
     }
 
-    /// Empties the slot, unless something newer was put there meanwhile.
-    #[allow(clippy::unnecessary_wraps, reason = "it is the good end of saving, which can fail")]
-    fn forget_unsaved(&self, saved: &Unsaved) -> Result<()> {
-        let mut slot = lock(&self.state().unsaved);
-        if slot
-            .as_ref()
-            .is_some_and(|kept| kept.record.access_token.matches(saved.record.access_token.expose()))
-        {
-            *slot = None;
+    /// Empties the slot, unless something newer was put there meanwhile; the lease that was kept with it.
+    fn forget_unsaved(&self, saved: &Unsaved) -> Option<(Lease, Instant)> {
+        lock(&self.state().unsaved)
+            .take_if(|kept| kept.record.access_token.matches(saved.record.access_token.expose()))?
+            .lease
+    }
+
+    /// Keeps a lease with what could not be saved under it; gives it back if there is nothing of the kind.
+    fn keep_with_unsaved(&self, lease: Lease, taken: Instant) -> Option<Lease> {
+        match &mut *lock(&self.state().unsaved) {
+            Some(unsaved) => {
+                unsaved.lease = Some((lease, taken));
+                None
+            }
+            None => Some(lease),
         }
-        Ok(())
     }
 
     /// Whether one more early replacement is within bounds, and counts it.
@@ -393,7 +402,7 @@ impl Inner {
     }
 
     /// Waits for a flight that is under way, and for tokens that are not saved yet.
-    pub(crate) async fn settle(&self, tokens: &Tokens) -> Result<()> {
+    pub(crate) async fn settle(self: &Arc<Self>, tokens: &Arc<Tokens>) -> Result<()> {
         if let Some(flight) = tokens.board().flight() {
             // How it ended is the business of whoever needs a token next.
             let _ = flight.wait().await;
@@ -454,7 +463,10 @@ impl Inner {
 
     async fn fly(self: &Arc<Self>, tokens: &Arc<Tokens>, need: &Need) -> Result<Arc<Snapshot>> {
         self.save_unsaved(tokens).await?;
-        if let Some(snapshot) = self.look(tokens, need).await? {
+        // A refresher has just read the record: it comes here because of what it says.
+        if !matches!(need, Need::Ahead(_))
+            && let Some(snapshot) = self.look(tokens, need).await?
+        {
             let record = &snapshot.record;
             let noted = record.used_at.saturating_add(NOTE_USE_EVERY).unwrap_or(Timestamp::MAX);
             if record.resting || tokens.used_at(record) > noted {
@@ -468,8 +480,8 @@ impl Inner {
             Taken::Served(snapshot) => return Ok(snapshot),
         };
         let outcome = self.refresh_under(tokens, need, &lease, taken).await;
-        if let Err(error) = self.store().release(&tokens.key, lease).await {
-            tracing::warn!(%error, "the lease was not given back; it ends by itself");
+        if let Some(lease) = tokens.keep_with_unsaved(lease, taken) {
+            self.give_back(tokens, lease, taken).await;
         }
         if let Err(error) = &outcome {
             tracing::warn!(%error, "refresh failed; a token that is still valid goes on being served");
@@ -558,7 +570,15 @@ impl Inner {
                         Need::Usable | Need::NotDue | Need::Other(_) => self.now(),
                     };
                     return self
-                        .keep(tokens, Unsaved { record: refreshed, expected: version, before: Some(before) })
+                        .keep(
+                            tokens,
+                            Unsaved {
+                                record: refreshed,
+                                expected: version,
+                                before: Some(before),
+                                lease: None,
+                            },
+                        )
                         .await;
                 }
                 TokenVerdict::Failed(error) => {
@@ -684,13 +704,10 @@ impl Inner {
         let unchanged = new.before.as_ref().is_some_and(|before| before.access == theirs.access);
         let rotated = new.before.as_ref().is_some_and(|before| before.refresh != ours.refresh);
         let from_same = new.before.as_ref().is_some_and(|before| before.refresh == theirs.refresh);
-        if unchanged
-            || theirs.access == ours.access
-            || theirs.refresh == ours.refresh && rotated
-            || from_same && rotated
-        {
+        if unchanged || theirs.access == ours.access || from_same && rotated {
             return Ok(Overtaken::SaveOver(version));
         }
+        // Whoever took over asked after us: also where the server gave both the same refresh token.
         by(found)
     }
 
@@ -702,8 +719,26 @@ impl Inner {
         }
     }
 
-    /// Saves a record that is only in memory, before anything else is done with the connection.
-    pub(crate) async fn save_unsaved(&self, tokens: &Tokens) -> Result<()> {
+    /// Gives a lease back. A store that can't be written to now is asked again until the lease has ended by itself.
+    async fn give_back(self: &Arc<Self>, tokens: &Arc<Tokens>, lease: Lease, taken: Instant) {
+        let Err(error) = self.store().release(&tokens.key, lease.clone()).await else { return };
+        tracing::warn!(%error, "the lease was not given back; it is tried again until it ends by itself");
+        let (inner, tokens) = (Arc::clone(self), Arc::clone(tokens));
+        tokio::spawn(async move {
+            let mut pause = FIRST_POLL;
+            while taken.elapsed() + pause < lease.ttl {
+                tokio::time::sleep(pause.mul_f64(0.5 + random::fraction())).await;
+                pause = (pause * 2).min(LONGEST_POLL);
+                if inner.store().release(&tokens.key, lease.clone()).await.is_ok() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Saves a record that is only in memory, before anything else is done with the connection, and gives back the lease
+    /// that was kept for that.
+    pub(crate) async fn save_unsaved(self: &Arc<Self>, tokens: &Arc<Tokens>) -> Result<()> {
         if lock(&tokens.state().unsaved).is_none() {
             return Ok(());
         }
@@ -711,15 +746,25 @@ impl Inner {
         let Some(mut unsaved) = lock(&tokens.state().unsaved).clone() else { return Ok(()) };
         for _ in 0..4 {
             match self.save(&tokens.key, &unsaved.record, unsaved.expected).await {
-                Ok(_) => return tokens.forget_unsaved(&unsaved),
+                Ok(_) => {}
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
                     match self.overtaken(tokens, &unsaved).await? {
-                        Overtaken::SaveOver(found) => unsaved.expected = found,
-                        Overtaken::By(_) | Overtaken::Gone(_) => return tokens.forget_unsaved(&unsaved),
+                        Overtaken::SaveOver(found) => {
+                            unsaved.expected = found;
+                            continue;
+                        }
+                        Overtaken::By(_) | Overtaken::Gone(_) => {}
                     }
                 }
                 Err(error) => return Err(error.into()),
             }
+            if let Some((lease, taken)) = tokens.forget_unsaved(&unsaved) {
+                let (inner, tokens) = (Arc::clone(self), Arc::clone(tokens));
+                // In a task: the caller may go away.
+                let given_back = tokio::spawn(async move { inner.give_back(&tokens, lease, taken).await });
+                let _ = given_back.await;
+            }
+            return Ok(());
         }
         Err(Error::from(StoreError::conflict()))
     }
