@@ -11,15 +11,16 @@ mod common;
 
 use std::{
     env, fs,
-    process::{Child, Command, Stdio},
     sync::{Arc, LazyLock},
-    time::Duration,
 };
 
-use common::authority::Authority;
+use common::{
+    authority::Authority,
+    records::{are_one_store, count, count_in_processes, key, record},
+};
 use orgconnect::{
-    ConnectionId, PostgresStore, TokenStore,
-    store::{ConnectionKey, Record, StoreErrorKind, conformance},
+    PostgresStore, TokenStore,
+    store::{StoreErrorKind, conformance},
 };
 use orgconnect_test_services::Postgres;
 
@@ -28,14 +29,6 @@ const URL: &str = "ORGCONNECT_TEST_POSTGRES";
 
 /// One server for the tests that leave it running.
 static SHARED: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap());
-
-fn key() -> ConnectionKey {
-    ConnectionKey { namespace: "us/CLIENT_ID".into(), connection: ConnectionId::new("opu_1").unwrap() }
-}
-
-fn record(payload: &str) -> Record {
-    Record { payload: payload.to_owned().into(), expires_at: Some("2026-03-01T12:00:00Z".parse().unwrap()) }
-}
 
 /// A store in a database of its own on the shared server.
 fn store(database: &str) -> PostgresStore {
@@ -79,17 +72,7 @@ async fn the_driver_which_logs_what_it_is_given_is_not_given_a_token_to_log() {
 async fn two_stores_on_one_database_are_one_and_keep_the_contract_side_by_side() {
     let a = store("side_by_side");
     let b = PostgresStore::open(&with(&SHARED.url_of("side_by_side"), "pool=2&timeout=20")).unwrap();
-    assert_eq!(a.identity(), b.identity());
-    // Both make the tables.
-    let (on_a, on_b) = tokio::join!(conformance::check(&a), conformance::check(&b));
-    on_a.unwrap();
-    on_b.unwrap();
-    a.save(&key(), &record("x"), 0).await.unwrap();
-    assert_eq!(b.save(&key(), &record("y"), 0).await.unwrap_err().kind(), StoreErrorKind::Conflict);
-    let lease = a.acquire(&key(), Duration::from_mins(1)).await.unwrap().unwrap();
-    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_none());
-    a.release(&key(), lease).await.unwrap();
-    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_some());
+    are_one_store(&a, &b).await;
 }
 
 #[tokio::test]
@@ -109,31 +92,6 @@ async fn a_unix_socket_leads_to_the_same_records() {
     assert_eq!(over_socket.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "x");
 }
 
-/// Adds 1 to the number in the record, over and over, until it has done so `times`.
-async fn count(store: &PostgresStore, times: u64) {
-    let mut done = 0;
-    while done < times {
-        let (number, version) = match store.load(&key()).await.unwrap() {
-            Some(stored) => (stored.record.payload.parse::<u64>().unwrap(), stored.version),
-            None => (0, 0),
-        };
-        match store.save(&key(), &record(&(number + 1).to_string()), version).await {
-            Ok(_) => done += 1,
-            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}"),
-        }
-    }
-}
-
-/// Another process of this binary that runs one test alone, on the given database.
-fn spawn(test: &str, url: &str) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env(URL, url)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
 #[tokio::test]
 async fn a_process_counts_without_a_gap() {
     let Some(url) = env::var(URL).ok() else { return count(&store("alone"), 20).await };
@@ -144,10 +102,7 @@ async fn a_process_counts_without_a_gap() {
 async fn processes_that_write_at_once_lose_no_write() {
     let url = SHARED.create_database("processes").unwrap();
     // There are no tables yet: they race to make them as well.
-    let mut children: Vec<Child> = (0..4).map(|_| spawn("a_process_counts_without_a_gap", &url)).collect();
-    for child in &mut children {
-        assert!(child.wait().unwrap().success());
-    }
+    count_in_processes(URL, &url);
     let stored = PostgresStore::open(&url).unwrap().load(&key()).await.unwrap().unwrap();
     assert_eq!((stored.record.payload.as_str(), stored.version), ("200", 200));
 }

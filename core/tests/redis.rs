@@ -11,15 +11,17 @@ mod common;
 
 use std::{
     env, fs,
-    process::{Child, Command, Stdio},
     sync::{Arc, LazyLock},
     time::Duration,
 };
 
-use common::authority::Authority;
+use common::{
+    authority::Authority,
+    records::{are_one_store, count, count_in_processes, key, record},
+};
 use orgconnect::{
-    ConnectionId, RedisStore, TokenStore,
-    store::{ConnectionKey, Record, StoreErrorKind, conformance},
+    RedisStore, TokenStore,
+    store::{StoreErrorKind, conformance},
 };
 use orgconnect_test_services::Redis;
 
@@ -28,14 +30,6 @@ const URL: &str = "ORGCONNECT_TEST_REDIS";
 
 /// One server for the tests that leave it running.
 static SHARED: LazyLock<Redis> = LazyLock::new(|| Redis::start().unwrap());
-
-fn key() -> ConnectionKey {
-    ConnectionKey { namespace: "us/CLIENT_ID".into(), connection: ConnectionId::new("opu_1").unwrap() }
-}
-
-fn record(payload: &str) -> Record {
-    Record { payload: payload.to_owned().into(), expires_at: Some("2026-03-01T12:00:00Z".parse().unwrap()) }
-}
 
 /// A store with keys of its own on the shared server.
 fn store(prefix: &str) -> RedisStore {
@@ -60,16 +54,7 @@ async fn the_redis_store_keeps_the_contract_and_leaves_nothing_behind() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_stores_on_one_server_are_one_and_keep_the_contract_side_by_side() {
     let (a, b) = (store("side"), store("side"));
-    assert_eq!(a.identity(), b.identity());
-    let (on_a, on_b) = tokio::join!(conformance::check(&a), conformance::check(&b));
-    on_a.unwrap();
-    on_b.unwrap();
-    a.save(&key(), &record("x"), 0).await.unwrap();
-    assert_eq!(b.save(&key(), &record("y"), 0).await.unwrap_err().kind(), StoreErrorKind::Conflict);
-    let lease = a.acquire(&key(), Duration::from_mins(1)).await.unwrap().unwrap();
-    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_none());
-    a.release(&key(), lease).await.unwrap();
-    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_some());
+    are_one_store(&a, &b).await;
     let apart = store("apart");
     assert_ne!(a.identity(), apart.identity());
     assert!(apart.load(&key()).await.unwrap().is_none());
@@ -101,21 +86,6 @@ async fn a_unix_socket_leads_to_the_same_records() {
     assert_eq!(over_socket.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "x");
 }
 
-/// Adds 1 to the number in the record, over and over, until it has done so `times`.
-async fn count(store: &RedisStore, times: u64) {
-    let mut done = 0;
-    while done < times {
-        let (number, version) = match store.load(&key()).await.unwrap() {
-            Some(stored) => (stored.record.payload.parse::<u64>().unwrap(), stored.version),
-            None => (0, 0),
-        };
-        match store.save(&key(), &record(&(number + 1).to_string()), version).await {
-            Ok(_) => done += 1,
-            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}"),
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_process_counts_without_a_gap() {
     let Some(url) = env::var(URL).ok() else { return count(&store("alone"), 20).await };
@@ -125,19 +95,7 @@ async fn a_process_counts_without_a_gap() {
 #[tokio::test]
 async fn processes_that_write_at_once_lose_no_write() {
     let url = with(&SHARED.url(), "prefix=processes");
-    let mut children: Vec<Child> = (0..4)
-        .map(|_| {
-            Command::new(env::current_exe().unwrap())
-                .args(["a_process_counts_without_a_gap", "--exact", "--nocapture"])
-                .env(URL, &url)
-                .stdout(Stdio::null())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    for child in &mut children {
-        assert!(child.wait().unwrap().success());
-    }
+    count_in_processes(URL, &url);
     let stored = store("processes").load(&key()).await.unwrap().unwrap();
     assert_eq!((stored.record.payload.as_str(), stored.version), ("200", 200));
 }

@@ -7,29 +7,23 @@
     reason = "a test that can't go on fails, and shows one thing plainly"
 )]
 
+mod common;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use common::records::{are_one_store, count, count_in_processes, key, record, spawn};
 use orgconnect::{
-    ConnectionId, SqliteStore, TokenStore,
-    store::{ConnectionKey, ListQuery, Record, StoreErrorKind, conformance},
+    SqliteStore, TokenStore,
+    store::{ListQuery, StoreErrorKind, conformance},
 };
 use rusqlite::Connection;
 
 /// Names the database on which a second process of this test binary works.
 const PATH: &str = "ORGCONNECT_TEST_SQLITE";
-
-fn key() -> ConnectionKey {
-    ConnectionKey { namespace: "us/CLIENT_ID".into(), connection: ConnectionId::new("opu_1").unwrap() }
-}
-
-fn record(payload: &str) -> Record {
-    Record { payload: payload.to_owned().into(), expires_at: Some("2026-03-01T12:00:00Z".parse().unwrap()) }
-}
 
 fn store(directory: &Path) -> SqliteStore {
     SqliteStore::open(directory.join("tokens.db")).unwrap()
@@ -67,17 +61,26 @@ async fn the_sqlite_store_keeps_the_contract() {
 async fn two_objects_on_one_file_are_one_store_and_keep_the_contract_side_by_side() {
     let directory = tempfile::tempdir().unwrap();
     let (a, b) = (store(directory.path()), store(directory.path()));
-    let (on_a, on_b) = tokio::join!(conformance::check(&a), conformance::check(&b));
-    on_a.unwrap();
-    on_b.unwrap();
-    assert_eq!(a.identity(), b.identity());
-    a.save(&key(), &record("x"), 0).await.unwrap();
-    assert_eq!(b.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "x");
-    assert_eq!(b.save(&key(), &record("y"), 0).await.unwrap_err().kind(), StoreErrorKind::Conflict);
-    let lease = a.acquire(&key(), Duration::from_mins(1)).await.unwrap().unwrap();
-    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_none());
-    a.release(&key(), lease).await.unwrap();
-    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_some());
+    are_one_store(&a, &b).await;
+}
+
+#[tokio::test]
+async fn a_process_that_stands_still_in_the_middle_of_a_write_holds_up_no_reader() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(directory.path());
+    store.save(&key(), &record("x"), 0).await.unwrap();
+    let mut other = behind(directory.path());
+    let stopped = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let waiting = store.clone();
+    let writer = tokio::spawn(async move { waiting.save(&key(), &record("y"), 1).await });
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(store.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "x");
+    }
+    assert!(!writer.is_finished(), "the writer waits all the while");
+    drop(stopped);
+    assert_eq!(writer.await.unwrap().unwrap(), 2);
+    assert_eq!(store.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "y");
 }
 
 #[tokio::test]
@@ -102,31 +105,6 @@ async fn records_and_open_leases_survive_the_end_of_the_store() {
     assert!(second.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_none());
 }
 
-/// Adds 1 to the number in the record, over and over, until it has done so `times`.
-async fn count(store: &SqliteStore, times: u64) {
-    let mut done = 0;
-    while done < times {
-        let (number, version) = match store.load(&key()).await.unwrap() {
-            Some(stored) => (stored.record.payload.parse::<u64>().unwrap(), stored.version),
-            None => (0, 0),
-        };
-        match store.save(&key(), &record(&(number + 1).to_string()), version).await {
-            Ok(_) => done += 1,
-            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}"),
-        }
-    }
-}
-
-/// Another process of this binary that runs one test alone, on the given database.
-fn spawn(test: &str, path: &Path) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env(PATH, path)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
 /// The database of the process that started this one, or one of its own.
 fn given_or_own(directory: &tempfile::TempDir) -> (PathBuf, bool) {
     env::var_os(PATH).map_or_else(|| (directory.path().join("tokens.db"), false), |path| (path.into(), true))
@@ -148,10 +126,7 @@ async fn processes_that_write_at_once_lose_no_write() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tokens.db");
     // The file does not exist yet: they race to create it as well.
-    let mut children: Vec<Child> = (0..4).map(|_| spawn("a_process_counts_without_a_gap", &path)).collect();
-    for child in &mut children {
-        assert!(child.wait().unwrap().success());
-    }
+    count_in_processes(PATH, &path);
     let stored = store(directory.path()).load(&key()).await.unwrap().unwrap();
     assert_eq!((stored.record.payload.as_str(), stored.version), ("200", 200));
 }
@@ -177,7 +152,7 @@ async fn a_process_that_is_killed_while_it_writes_leaves_a_whole_record() {
     let path = directory.path().join("tokens.db");
     let mut version = 0;
     for round in 0..10 {
-        let mut child = spawn("a_process_counts_without_a_gap", &path);
+        let mut child = spawn("a_process_counts_without_a_gap", PATH, &path);
         // Killed after another handful of writes each time, seen from outside.
         let began = Instant::now();
         let reader = loop {
@@ -222,7 +197,7 @@ async fn a_process_holds_a_lease_until_it_ends() {
 async fn the_lease_of_a_killed_process_ends_by_itself() {
     let directory = tempfile::tempdir().unwrap();
     let store = store(directory.path());
-    let mut child = spawn("a_process_holds_a_lease_until_it_ends", &directory.path().join("tokens.db"));
+    let mut child = spawn("a_process_holds_a_lease_until_it_ends", PATH, directory.path().join("tokens.db"));
     let began = Instant::now();
     while store.load(&key()).await.unwrap().is_none() {
         assert!(began.elapsed() < Duration::from_secs(20), "the process never took the lease");

@@ -6,20 +6,15 @@
     reason = "a test that can't go on fails, and shows one thing plainly"
 )]
 
+mod common;
+
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
+use common::records::{are_one_store, key, record};
 use orgconnect::{
     ConnectionId, FileStore, MemoryStore, TokenStore,
-    store::{ConnectionKey, ListQuery, Record, StoreErrorKind, conformance, migrate},
+    store::{ConnectionKey, ListQuery, StoreErrorKind, conformance, migrate},
 };
-
-fn key() -> ConnectionKey {
-    ConnectionKey { namespace: "us/CLIENT_ID".into(), connection: ConnectionId::new("opu_1").unwrap() }
-}
-
-fn record(payload: &str) -> Record {
-    Record { payload: payload.to_owned().into(), expires_at: Some("2026-03-01T12:00:00Z".parse().unwrap()) }
-}
 
 fn store(directory: &Path) -> FileStore {
     FileStore::open(directory.join("tokens")).unwrap()
@@ -81,13 +76,7 @@ async fn a_record_of_a_newer_version_is_listed_by_its_name() {
 async fn two_objects_on_one_directory_are_one_store() {
     let directory = tempfile::tempdir().unwrap();
     let (a, b) = (store(directory.path()), store(directory.path()));
-    assert_eq!(a.identity(), b.identity());
-    a.save(&key(), &record("x"), 0).await.unwrap();
-    assert_eq!(b.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "x");
-    let lease = a.acquire(&key(), Duration::from_mins(1)).await.unwrap().unwrap();
-    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_none());
-    a.release(&key(), lease).await.unwrap();
-    assert!(b.acquire(&key(), Duration::from_mins(1)).await.unwrap().is_some());
+    are_one_store(&a, &b).await;
 }
 
 #[tokio::test]

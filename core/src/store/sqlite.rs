@@ -55,7 +55,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 /// Keeps records in a SQLite database.
 ///
 /// Tokens are in clear text, guarded by the rights of the file alone, unless the store is wrapped in a
-/// `SealedStore`. Clones share one database connection.
+/// `SealedStore`. Clones share one connection for
+/// writing and one for reading.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -75,7 +76,9 @@ struct Shared {
     path: PathBuf,
     /// The file that was opened: what is at the path later may be another one.
     file: rights::FileId,
-    database: Arc<Mutex<Database>>,
+    writing: Arc<Mutex<Database>>,
+    /// A connection of its own, so that nobody who only reads stands behind a write that waits for another process.
+    reading: Arc<Mutex<Database>>,
 }
 
 struct Database {
@@ -104,8 +107,12 @@ impl SqliteStore {
         migrate(&path, &mut connection)
             .and_then(|()| use_write_ahead_log(&path, &connection))
             .map_err(|failure| failure.into_error(&path))?;
-        let database = Database { connection: Some(connection), process: std::process::id() };
-        Ok(Self { shared: Arc::new(Shared { path, file, database: Arc::new(Mutex::new(database)) }) })
+        let reading = connect(&path).map_err(|error| failed(&path, error))?;
+        let [writing, reading] = [connection, reading].map(|connection| {
+            let process = std::process::id();
+            Arc::new(Mutex::new(Database { connection: Some(connection), process }))
+        });
+        Ok(Self { shared: Arc::new(Shared { path, file, writing, reading }) })
     }
 
     /// Runs `work` in a transaction on a thread that may block.
@@ -117,7 +124,9 @@ impl SqliteStore {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        let mut database = Arc::clone(&shared.database).lock_owned().await;
+        let database =
+            if matches!(behavior, TransactionBehavior::Deferred) { &shared.reading } else { &shared.writing };
+        let mut database = Arc::clone(database).lock_owned().await;
         tokio::task::spawn_blocking(move || {
             let path = &shared.path;
             if check(path)? != Some(shared.file) {
@@ -573,11 +582,11 @@ mod tests {
             connection: ConnectionId::new("opu_1").unwrap(),
         };
         let parent = std::process::id().wrapping_add(1);
-        let own = std::mem::replace(&mut store.shared.database.lock().await.process, parent);
+        let own = std::mem::replace(&mut store.shared.reading.lock().await.process, parent);
         let error = store.load(&key).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Refused);
         assert!(error.to_string().contains("open the store again in the new process"), "{error}");
-        store.shared.database.lock().await.process = own;
+        store.shared.reading.lock().await.process = own;
         assert!(store.load(&key).await.unwrap().is_none());
     }
 

@@ -9,6 +9,7 @@
 pub(crate) mod authority;
 pub(crate) mod log;
 pub(crate) mod raw;
+pub(crate) mod records;
 pub(crate) mod stores;
 
 use std::{sync::Arc, time::Duration};
