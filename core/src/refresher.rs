@@ -31,7 +31,7 @@ use crate::{
     auth::refresh::Ahead,
     client::Inner,
     random,
-    store::{Claim, ClaimQuery, ConnectionKey},
+    store::{Claim, ClaimQuery},
 };
 
 /// The longest pause after rounds that failed one after the other.
@@ -251,10 +251,13 @@ impl Refresher {
             // Longer than a refresh takes that waits for another's lease first.
             ttl: self.inner.settings.lease * 3,
         };
-        let (mut under_way, mut held) = (FuturesUnordered::new(), Vec::new());
+        let (mut under_way, mut held, mut done) = (FuturesUnordered::new(), Vec::new(), Vec::new());
         let (mut more, mut in_a_row, mut outcome) = (true, 0, Ok(Round::Done));
         loop {
             let room = self.concurrency - under_way.len();
+            if room > self.concurrency / 2 {
+                self.give_back(&mut done).await;
+            }
             if more && !*stopped.borrow() && room > self.concurrency / 2 {
                 match self.inner.store().claim_due(&query(room)).await {
                     Ok(claims) => {
@@ -281,12 +284,12 @@ impl Refresher {
                     Counts::add(counts.of(ahead));
                     // What is good for longer than was asked for is due by the store's measure all the same: it is claimed
                     // until the round is over, or it would come up over and over.
-                    if ahead == Ahead::Fresh { held.push(claim) } else { self.give_back(claim).await }
+                    if ahead == Ahead::Fresh { &mut held } else { &mut done }.push(claim);
                 }
                 Err(error) if error.needs_reauthorization() => {
                     in_a_row = 0;
                     Counts::add(&counts.ended);
-                    self.give_back(claim).await;
+                    done.push(claim);
                 }
                 Err(error) => {
                     in_a_row += 1;
@@ -310,11 +313,10 @@ impl Refresher {
                 }
             }
         }
-        for claim in held {
-            self.give_back(claim).await;
-        }
-        let done = counts.read();
-        tracing::debug!(?done, "a round of the refresher is over");
+        done.append(&mut held);
+        self.give_back(&mut done).await;
+        let counts = counts.read();
+        tracing::debug!(?counts, "a round of the refresher is over");
         outcome
     }
 
@@ -324,11 +326,15 @@ impl Refresher {
         (claim, ended)
     }
 
-    async fn give_back(&self, claim: Claim) {
-        let key: ConnectionKey = self.inner.key(&claim.listed.connection).claim();
-        if let Err(error) = self.inner.store().release(&key, claim.lease).await {
-            tracing::debug!(%error, "a claim was not given back; it ends by itself");
+    /// Gives claims back, many in one go.
+    async fn give_back(&self, claims: &mut Vec<Claim>) {
+        if claims.is_empty() {
+            return;
         }
+        if let Err(error) = self.inner.store().release_claims(&self.inner.namespace(), claims).await {
+            tracing::debug!(%error, "claims were not given back; they end by themselves");
+        }
+        claims.clear();
     }
 }
 

@@ -219,10 +219,15 @@ async fn claims(store: &dyn TokenStore, namespace: &str) -> Result<(), String> {
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
     claimed.push(last);
-    for claim in claimed {
-        let key = ConnectionKey { namespace: namespace.to_owned(), connection: claim.listed.connection };
-        done(store.release(&key.claim(), claim.lease).await)?;
-    }
+    let foreign = Claim { listed: claimed[1].listed.clone(), lease: Lease::new(long) };
+    done(store.release_claims(namespace, &[foreign]).await)?;
+    let none = done(store.claim_due(&query(3, long)).await)?;
+    equal("a claim is given back by its owner alone", &none.len(), &0)?;
+    done(store.release_claims(namespace, &claimed).await)?;
+    let all = done(store.claim_due(&query(20, long)).await)?;
+    equal("claims that were given back together can be claimed", &all.len(), &10)?;
+    done(store.release_claims(namespace, &all).await)?;
+    done(store.release_claims(namespace, &[]).await)?;
     for number in 0..13 {
         done(store.delete(&key(number)?, 1).await)?;
     }

@@ -76,6 +76,10 @@ impl TokenStore for Deadline {
         self.within(self.inner.claim_due(query)).await
     }
 
+    async fn release_claims(&self, namespace: &str, claims: &[Claim]) -> Result<(), StoreError> {
+        self.within(self.inner.release_claims(namespace, claims)).await
+    }
+
     async fn sweep(&self, namespace: &str, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.within(self.inner.sweep(namespace, before, limit)).await
     }

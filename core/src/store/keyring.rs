@@ -244,6 +244,10 @@ impl TokenStore for KeyringStore {
         self.sealed.claim_due(query).await
     }
 
+    async fn release_claims(&self, namespace: &str, claims: &[Claim]) -> Result<(), StoreError> {
+        self.sealed.release_claims(namespace, claims).await
+    }
+
     async fn sweep(&self, namespace: &str, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.sealed.sweep(namespace, before, limit).await
     }

@@ -107,7 +107,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 
     /// Claims records that are due, so that of any number of processes each looks after others. A claim is a lease of
     /// its own, under [`ConnectionKey::claim`]: it keeps others from claiming the record, and nobody from using or
-    /// refreshing it. It is given back by [`release`](Self::release), or ends by itself.
+    /// refreshing it. It is given back by [`release_claims`](Self::release_claims), or ends by itself.
     ///
     /// The default lists and acquires. A store that can do it in one step, passing over what others are about to claim,
     /// does so.
@@ -136,6 +136,18 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
             }
         }
         Ok(claims)
+    }
+
+    /// Gives claims on records of a namespace back. One that has passed to another owner is left alone.
+    ///
+    /// The default releases one after the other. A store that can do it in one step does so.
+    async fn release_claims(&self, namespace: &str, claims: &[Claim]) -> Result<(), StoreError> {
+        for claim in claims {
+            let connection = claim.listed.connection.clone();
+            let key = ConnectionKey { namespace: namespace.to_owned(), connection };
+            self.release(&key.claim(), claim.lease.clone()).await?;
+        }
+        Ok(())
     }
 
     /// Removes at most `limit` records of a namespace that wanted attention before a time, and says how many. One that

@@ -312,6 +312,13 @@ impl TokenStore for PostgresStore {
         rows.iter().map(|row| Ok(Claim { listed: listed(row)?, lease: lease.clone() })).collect()
     }
 
+    async fn release_claims(&self, namespace: &str, claims: &[Claim]) -> Result<(), StoreError> {
+        let connections: Vec<&str> = claims.iter().map(|claim| claim.listed.connection.as_str()).collect();
+        let owners: Vec<&str> = claims.iter().map(|claim| claim.lease.owner.as_str()).collect();
+        let arguments: [&(dyn ToSql + Sync); 3] = [&super::claims_of(namespace), &connections, &owners];
+        self.run(&self.shared.statements.release_claims, &arguments, true).await.map(drop)
+    }
+
     async fn sweep(&self, namespace: &str, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let arguments: [&(dyn ToSql + Sync); 3] = [&namespace, &super::ceiling(before), &limit];
@@ -327,6 +334,7 @@ struct Statements {
     delete: String,
     acquire: String,
     release: String,
+    release_claims: String,
     list: String,
     list_due: String,
     claim: String,
@@ -364,6 +372,9 @@ impl Statements {
             release: of(
                 "DELETE FROM {schema}.leases WHERE namespace = $1 AND connection = $2 AND owner = $3",
             ),
+            release_claims: of("DELETE FROM {schema}.leases AS claim \
+                 USING unnest($2::text[], $3::text[]) AS given (connection, owner) \
+                 WHERE claim.namespace = $1 AND claim.connection = given.connection AND claim.owner = given.owner"),
             list: of("SELECT connection, version, expires_at_ms FROM {schema}.records \
                  WHERE namespace = $1 AND connection > $2 ORDER BY connection LIMIT $3"),
             list_due: of("SELECT connection, version, expires_at_ms FROM {schema}.records \

@@ -5,11 +5,12 @@ use std::{
     io::{self, Error},
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use crate::{
     Certificate,
-    process::{self, Server},
+    process::{self, Server, Settings},
 };
 
 const PASSWORD: &str = "postgres-password-canary";
@@ -20,35 +21,33 @@ pub struct Postgres {
     server: Server,
     binaries: PathBuf,
     port: u16,
-    settings: PostgresBuilder,
+    settings: Settings,
 }
 
 /// How a [`Postgres`] is to run.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct PostgresBuilder {
-    durable: bool,
-    certificate: Option<Certificate>,
-    settings: Vec<(String, String)>,
+    settings: Settings,
 }
 
 impl PostgresBuilder {
     /// Whether what is committed survives the machine (`fsync`). Default: no, which is quicker;
     /// what is committed survives the server's own end all the same.
     pub fn durable(mut self, durable: bool) -> Self {
-        self.durable = durable;
+        self.settings.durable = durable;
         self
     }
 
     /// Speaks TLS as well, with this certificate.
     pub fn tls(mut self, certificate: Certificate) -> Self {
-        self.certificate = Some(certificate);
+        self.settings.certificate = Some(certificate);
         self
     }
 
     /// One more setting of `postgresql.conf`.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.to_owned(), value.to_owned()));
+        self.settings.more.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -58,11 +57,7 @@ impl PostgresBuilder {
     /// If it is not installed, or does not start: its log says why.
     pub fn start(self) -> io::Result<Postgres> {
         let binaries = binaries()?;
-        let server = Server::prepare("postgres", "data/postmaster.pid")?;
-        if let Some(certificate) = &self.certificate {
-            server.write("server.crt", &certificate.certificate)?;
-            server.write("server.key", &certificate.key)?;
-        }
+        let server = Server::prepare("postgres", "data/postmaster.pid", &self.settings)?;
         server.write("password", PASSWORD)?;
         let status = server
             .command(&binaries.join("initdb"))?
@@ -81,7 +76,7 @@ impl PostgresBuilder {
         if !status.success() {
             return Err(Error::other(format!("initdb failed: {}", server.log())));
         }
-        let postgres = Postgres { server, binaries, port: process::free_port()?, settings: self };
+        let postgres = Postgres { server, binaries, port: process::free_port()?, settings: self.settings };
         postgres.start_again()?;
         Ok(postgres)
     }
@@ -172,29 +167,24 @@ impl Postgres {
     /// # Errors
     /// If it runs, or does not start: its log says why.
     pub fn start_again(&self) -> io::Result<()> {
-        let directory = self.server.path("");
+        let own = [
+            ("listen_addresses", "127.0.0.1".to_owned()),
+            ("port", self.port.to_string()),
+            ("unix_socket_directories", self.server.named("")),
+            ("max_connections", "200".to_owned()),
+            ("shared_buffers", "64MB".to_owned()),
+            ("dynamic_shared_memory_type", "mmap".to_owned()),
+        ];
+        let on = if self.settings.durable { "on" } else { "off" };
+        let durable = ["fsync", "full_page_writes"].map(|name| (name, on.to_owned()));
+        let tls = [
+            ("ssl", "on".to_owned()),
+            ("ssl_cert_file", self.server.named("server.crt")),
+            ("ssl_key_file", self.server.named("server.key")),
+        ];
         let mut command = self.server.command(&self.binaries.join("postgres"))?;
-        let mut set = |name: &str, value: &str| {
+        for (name, value) in self.settings.told(own.into_iter().chain(durable), tls) {
             command.arg("-c").arg(format!("{name}={value}"));
-        };
-        set("listen_addresses", "127.0.0.1");
-        set("port", &self.port.to_string());
-        set("unix_socket_directories", &directory.display().to_string());
-        set("max_connections", "200");
-        set("shared_buffers", "64MB");
-        set("dynamic_shared_memory_type", "mmap");
-        if !self.settings.durable {
-            for name in ["fsync", "full_page_writes"] {
-                set(name, "off");
-            }
-        }
-        if self.settings.certificate.is_some() {
-            set("ssl", "on");
-            set("ssl_cert_file", &self.server.path("server.crt").display().to_string());
-            set("ssl_key_file", &self.server.path("server.key").display().to_string());
-        }
-        for (name, value) in &self.settings.settings {
-            set(name, value);
         }
         command.args(["-D", "data"]);
         let pid_file = self.server.path("data/postmaster.pid");
@@ -224,6 +214,22 @@ impl Postgres {
     /// Whether it was started and not ended.
     pub fn is_running(&self) -> bool {
         self.server.is_running()
+    }
+
+    /// The CPU time that all its processes have used.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn cpu(&self) -> io::Result<Duration> {
+        self.server.cpu()
+    }
+
+    /// The memory that all its processes take, in MiB.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn memory(&self) -> io::Result<u64> {
+        self.server.memory()
     }
 
     /// What it has logged.

@@ -16,6 +16,8 @@ use std::{
 
 use tempfile::TempDir;
 
+use crate::Certificate;
+
 /// Ends the service whose process id is on the first line of `$1`, and removes the directory `$2`, once standard input
 /// closes. Its parts are woken before, for they may have been stopped.
 const WATCHDOG: &str = r#"
@@ -51,9 +53,32 @@ struct User {
     gid: u32,
 }
 
+/// How a server is to run, whichever it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) durable: bool,
+    pub(crate) certificate: Option<Certificate>,
+    /// Settings of the server's own kind, by name.
+    pub(crate) more: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// All that the server is told: what it needs, what it needs for TLS if it speaks that, and what was asked for.
+    pub(crate) fn told<'a>(
+        &'a self,
+        own: impl IntoIterator<Item = (&'a str, String)>,
+        tls: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> impl Iterator<Item = (&'a str, String)> {
+        let tls = self.certificate.is_some().then_some(tls).into_iter().flatten();
+        let more = self.more.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        own.into_iter().chain(tls).chain(more)
+    }
+}
+
 impl Server {
-    /// A directory for a server that runs as `user`, if this process is root and there is such a user.
-    pub(crate) fn prepare(user: &str, pid_file: &str) -> io::Result<Self> {
+    /// A directory for a server that runs as `user`, if this process is root and there is such a user. The certificate is
+    /// `server.crt` in it, and its key `server.key`.
+    pub(crate) fn prepare(user: &str, pid_file: &str, settings: &Settings) -> io::Result<Self> {
         // Not TMPDIR: the path of a unix socket has to be short.
         let directory = tempfile::Builder::new().prefix("orgconnect-").tempdir_in("/tmp")?;
         let user = unprivileged(directory.path(), user)?;
@@ -69,7 +94,17 @@ impl Server {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        Ok(Self { directory, user, pid_file, running: Mutex::default(), watchdog })
+        let server = Self { directory, user, pid_file, running: Mutex::default(), watchdog };
+        if let Some(certificate) = &settings.certificate {
+            server.write("server.crt", &certificate.certificate)?;
+            server.write("server.key", &certificate.key)?;
+        }
+        Ok(server)
+    }
+
+    /// The path of a file in its directory, as a setting.
+    pub(crate) fn named(&self, name: &str) -> String {
+        self.path(name).display().to_string()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -134,17 +169,43 @@ impl Server {
 
     /// Sends a signal to the server itself, and to its parts if it has several and `parts` says so.
     pub(crate) fn signal(&self, signal: &str, parts: bool) -> io::Result<()> {
-        let running = self.running();
-        let Some(child) = &*running else { return Err(Error::other("it does not run")) };
-        let pid = child.id();
-        let mut pids = vec![pid.to_string()];
-        if parts {
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-            pids.extend(children.split_whitespace().map(str::to_owned));
+        let mut pids = self.pids()?;
+        if !parts {
+            pids.truncate(1);
         }
         // A part that has ended meanwhile is none to be signalled.
         Command::new("kill").arg(format!("-{signal}")).args(&pids).stderr(Stdio::null()).status()?;
         Ok(())
+    }
+
+    /// The process id of the server, and those of its parts.
+    pub(crate) fn pids(&self) -> io::Result<Vec<String>> {
+        let running = self.running();
+        let Some(child) = &*running else { return Err(Error::other("it does not run")) };
+        let pid = child.id();
+        let parts = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+        Ok([&[pid.to_string()], &*parts.split_whitespace().map(str::to_owned).collect::<Vec<_>>()].concat())
+    }
+
+    /// The CPU time that the server and its parts have used, those that have ended among them.
+    pub(crate) fn cpu(&self) -> io::Result<Duration> {
+        // In hundredths of a second, whatever the machine (USER_HZ): user, system, and both of the children waited for.
+        let ticks = |pid: &String| -> u64 {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+            fields.skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum()
+        };
+        Ok(Duration::from_millis(self.pids()?.iter().map(ticks).sum::<u64>() * 10))
+    }
+
+    /// The memory that the server and its parts take, in MiB; what they share counts once.
+    pub(crate) fn memory(&self) -> io::Result<u64> {
+        let kibibytes = |pid: &String| -> u64 {
+            let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+            let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+        };
+        Ok(self.pids()?.iter().map(kibibytes).sum::<u64>() / 1024)
     }
 
     /// Sends a signal that ends the server, and waits until it has ended.

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     Certificate,
-    process::{self, Server},
+    process::{self, Server, Settings},
 };
 
 const PASSWORD: &str = "redis-password-canary";
@@ -21,34 +21,32 @@ pub struct Redis {
     program: PathBuf,
     port: u16,
     tls_port: u16,
-    settings: RedisBuilder,
+    settings: Settings,
 }
 
 /// How a [`Redis`] is to run.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct RedisBuilder {
-    durable: bool,
-    certificate: Option<Certificate>,
-    settings: Vec<(String, String)>,
+    settings: Settings,
 }
 
 impl RedisBuilder {
     /// Whether what was written survives the server: an append-only file, flushed at every write. Default: no.
     pub fn durable(mut self, durable: bool) -> Self {
-        self.durable = durable;
+        self.settings.durable = durable;
         self
     }
 
     /// Speaks TLS as well, with this certificate, on a port of its own.
     pub fn tls(mut self, certificate: Certificate) -> Self {
-        self.certificate = Some(certificate);
+        self.settings.certificate = Some(certificate);
         self
     }
 
     /// One more setting of `redis.conf`.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.to_owned(), value.to_owned()));
+        self.settings.more.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -63,13 +61,9 @@ impl RedisBuilder {
             .find(|path| path.is_file())
             .ok_or_else(|| process::missing("Redis"))?
             .to_owned();
-        let server = Server::prepare("redis", "pid")?;
-        if let Some(certificate) = &self.certificate {
-            server.write("server.crt", &certificate.certificate)?;
-            server.write("server.key", &certificate.key)?;
-        }
+        let server = Server::prepare("redis", "pid", &self.settings)?;
         let (port, tls_port) = (process::free_port()?, process::free_port()?);
-        let redis = Redis { server, program, port, tls_port, settings: self };
+        let redis = Redis { server, program, port, tls_port, settings: self.settings };
         redis.start_again()?;
         Ok(redis)
     }
@@ -156,28 +150,27 @@ impl Redis {
     /// # Errors
     /// If it runs, or does not start: its log says why.
     pub fn start_again(&self) -> io::Result<()> {
+        let own = [
+            ("bind", "127.0.0.1".to_owned()),
+            ("port", self.port.to_string()),
+            ("unixsocket", self.server.named("redis.sock")),
+            ("unixsocketperm", "700".to_owned()),
+            ("pidfile", self.server.named("pid")),
+            ("dir", self.server.named("")),
+            ("requirepass", PASSWORD.to_owned()),
+            ("save", String::new()),
+            ("appendonly", if self.settings.durable { "yes" } else { "no" }.to_owned()),
+            ("appendfsync", "always".to_owned()),
+        ];
+        let tls = [
+            ("tls-port", self.tls_port.to_string()),
+            ("tls-cert-file", self.server.named("server.crt")),
+            ("tls-key-file", self.server.named("server.key")),
+            ("tls-auth-clients", "no".to_owned()),
+        ];
         let mut command = self.server.command(&self.program)?;
-        let mut set = |name: &str, value: &str| {
+        for (name, value) in self.settings.told(own, tls) {
             command.arg(format!("--{name}")).arg(value);
-        };
-        set("bind", "127.0.0.1");
-        set("port", &self.port.to_string());
-        set("unixsocket", &self.server.path("redis.sock").display().to_string());
-        set("unixsocketperm", "700");
-        set("pidfile", &self.server.path("pid").display().to_string());
-        set("dir", &self.server.path("").display().to_string());
-        set("requirepass", PASSWORD);
-        set("save", "");
-        set("appendonly", if self.settings.durable { "yes" } else { "no" });
-        set("appendfsync", "always");
-        if self.settings.certificate.is_some() {
-            set("tls-port", &self.tls_port.to_string());
-            set("tls-cert-file", &self.server.path("server.crt").display().to_string());
-            set("tls-key-file", &self.server.path("server.key").display().to_string());
-            set("tls-auth-clients", "no");
-        }
-        for (name, value) in &self.settings.settings {
-            set(name, value);
         }
         self.server.launch(command, || self.command(&["PING"]).is_ok_and(|reply| reply.starts_with("+PONG")))
     }
