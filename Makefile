@@ -38,8 +38,8 @@ test-node: ## Run the tests of the npm package
 	@tools/setup compiler browser services typescript examples
 	@tools/test node
 
-test-faults: ## Run the fault suite with the full numbers; ROWS="A4 A9" runs some rows
-	@tools/setup compiler
+test-faults: ## Run the fault suite with the full numbers; ROWS="A4:redis A9" runs some rows or parts
+	@tools/setup compiler services python typescript
 	@ROWS="$(ROWS)" tools/test faults
 
 test-models: ## Try 100,000 schedules of callers, processes and flights, and every interleaving of two

@@ -33,11 +33,21 @@ fn rows() -> Vec<Row> {
         .collect()
 }
 
-/// The rows that `ORGCONNECT_FAULTS_ROWS` names, or all.
-fn chosen() -> Vec<Row> {
+/// The rows that `ORGCONNECT_FAULTS_ROWS` names, or all, each with its parts. `A4` is a row, `A4:postgres:strict` those of
+/// its parts that have both words.
+fn chosen() -> Vec<(Row, String)> {
     let names = std::env::var("ORGCONNECT_FAULTS_ROWS").unwrap_or_default();
-    let names: Vec<&str> = names.split_whitespace().collect();
-    rows().into_iter().filter(|row| names.is_empty() || names.contains(&row.number)).collect()
+    let names: Vec<Vec<&str>> = names.split_whitespace().map(|name| name.split(':').collect()).collect();
+    let is_named = |row: &Row, part: &str| {
+        names.iter().any(|name| {
+            name[0] == row.number && name[1..].iter().all(|word| part.split(' ').any(|own| own == *word))
+        })
+    };
+    rows()
+        .into_iter()
+        .flat_map(|row| (row.parts)().into_iter().map(move |part| (row, part)))
+        .filter(|(row, part)| names.is_empty() || is_named(row, part))
+        .collect()
 }
 
 fn main() -> ExitCode {
@@ -52,22 +62,22 @@ fn main() -> ExitCode {
     }
     let trials = chosen()
         .into_iter()
-        .map(|row| {
-            Trial::test(format!("{} {}", row.number, row.name), move || play(row, full)).with_kind("row")
+        .map(|(row, part)| {
+            let title = format!("{} {part}: {}", row.number, row.name).replace(" :", ":");
+            Trial::test(title, move || play(row, &part, full)).with_kind("row")
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if full && !arguments.list {
         page::print();
-        page::write(&rows()).expect("the reliability page can be written");
     }
     conclusion.exit_code()
 }
 
-/// Plays a row on a runtime of its own.
-fn play(row: Row, full: bool) -> Result<(), Failed> {
+/// Plays a part of a row on a runtime of its own.
+fn play(row: Row, part: &str, full: bool) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
-    let mut sheet = Sheet::new(full);
+    let mut sheet = Sheet::new(full, part);
     let began = Instant::now();
     let play = row.play;
     let (sheet, finished) = std::thread::scope(|scope| {
@@ -81,12 +91,15 @@ fn play(row: Row, full: bool) -> Result<(), Failed> {
                 let why = panic.downcast_ref::<String>().map(String::as_str);
                 let why =
                     why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panicked").to_owned();
-                (Sheet::new(full), Err(why))
+                (Sheet::new(full, part), Err(why))
             }
         }
     });
     runtime.shutdown_background();
     let verdict = finished.and_then(|()| sheet.verdict());
-    page::record(&row, &sheet, &verdict, began.elapsed());
+    if full {
+        // At once: a run that is ended early keeps what it has measured.
+        page::record(&rows(), &row, &sheet, &verdict, began.elapsed())?;
+    }
     verdict.map_err(|why| Failed::from(format!("{why}\n{}", sheet.measured.join("\n"))))
 }

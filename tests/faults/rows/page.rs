@@ -4,7 +4,8 @@
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -17,55 +18,92 @@ use crate::sheet::{Row, Sheet};
 const BEGIN: &str = "<!-- measured: begin -->";
 const END: &str = "<!-- measured: end -->";
 
-/// What is known of a row.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What is known of a part of a row, or of a whole one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Measured {
     runs: u64,
     lost: u64,
     leaked: u64,
-    verdict: String,
+    /// Why it is broken, if it is.
+    broken: Option<String>,
     measured: Vec<String>,
     short: Vec<String>,
     seconds: u64,
     on: String,
 }
 
-static PLAYED: Mutex<BTreeMap<String, Measured>> = Mutex::new(BTreeMap::new());
+/// By row and part.
+type Kept = BTreeMap<String, BTreeMap<String, Measured>>;
 
-pub fn record(row: &Row, sheet: &Sheet, verdict: &Result<(), String>, took: Duration) {
-    let verdict = match verdict {
-        Ok(()) if sheet.short.is_empty() => "held".to_owned(),
-        Ok(()) => "held, in part".to_owned(),
-        Err(why) => format!("broken: {why}"),
-    };
+static PLAYED: Mutex<Kept> = Mutex::new(BTreeMap::new());
+
+impl Measured {
+    fn verdict(&self) -> String {
+        match &self.broken {
+            Some(why) => format!("broken: {why}"),
+            None if self.short.is_empty() => "held".to_owned(),
+            None => "held, in part".to_owned(),
+        }
+    }
+
+    /// The row that its parts add up to.
+    fn of(row: &Row, found: &BTreeMap<String, Self>) -> Self {
+        let parts = (row.parts)();
+        let mut whole = Self::default();
+        for (name, part) in parts.iter().filter_map(|name| Some((name, found.get(name)?))) {
+            whole.runs += part.runs;
+            whole.lost += part.lost;
+            whole.leaked += part.leaked;
+            whole.seconds += part.seconds;
+            whole.broken =
+                whole.broken.or(part.broken.as_ref().map(|why| format!("{name} {why}").trim().to_owned()));
+            for (all, own) in [(&mut whole.measured, &part.measured), (&mut whole.short, &part.short)] {
+                let named = own.iter().map(|note| match name.as_str() {
+                    "" => note.clone(),
+                    name => format!("{name}: {note}"),
+                });
+                all.extend(named);
+            }
+            whole.on = whole.on.max(part.on.clone());
+        }
+        let missing: Vec<&str> =
+            parts.iter().map(String::as_str).filter(|name| !found.contains_key(*name)).collect();
+        if !missing.is_empty() {
+            whole.short.push(missing.join(", "));
+        }
+        whole
+    }
+}
+
+/// Notes how a part of a row ended, in the file and on the page.
+pub fn record(
+    rows: &[Row],
+    row: &Row,
+    sheet: &Sheet,
+    verdict: &Result<(), String>,
+    took: Duration,
+) -> io::Result<()> {
     let measured = Measured {
         runs: sheet.runs,
         lost: sheet.lost,
         leaked: sheet.leaked,
-        verdict,
+        broken: verdict.clone().err(),
         measured: sheet.measured.clone(),
         short: sheet.short.clone(),
         seconds: took.as_secs(),
         on: jiff::Timestamp::now().to_string().chars().take(10).collect(),
     };
-    PLAYED.lock().unwrap_or_else(PoisonError::into_inner).insert(row.number.to_owned(), measured);
-}
-
-pub fn print() {
-    let played = PLAYED.lock().unwrap_or_else(PoisonError::into_inner);
-    println!("\n{:<5} {:>9} {:>6} {:>7}  verdict", "fault", "runs", "lost", "leaked");
-    for (number, row) in &*played {
-        println!("{number:<5} {:>9} {:>6} {:>7}  {}", row.runs, row.lost, row.leaked, row.verdict);
-    }
-}
-
-/// Adds what was played to what was measured before, and writes both into the page.
-pub fn write(rows: &[Row]) -> io::Result<()> {
+    let insert = |kept: &mut Kept| {
+        kept.entry(row.number.to_owned()).or_default().insert(sheet.part().to_owned(), measured.clone());
+    };
+    insert(&mut PLAYED.lock().unwrap_or_else(PoisonError::into_inner));
     let (kept, page) = (root().join("tests/faults/measured.json"), root().join("docs/reliability.md"));
-    let mut all: BTreeMap<String, Measured> =
-        fs::read_to_string(&kept).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    all.extend(PLAYED.lock().unwrap_or_else(PoisonError::into_inner).clone());
-    fs::write(&kept, serde_json::to_string_pretty(&all).map_err(io::Error::other)? + "\n")?;
+    // Another run may play other rows meanwhile.
+    let lock = File::open(&page)?;
+    lock.lock()?;
+    let mut all: Kept = serde_json::from_str(&fs::read_to_string(&kept).unwrap_or_else(|_| "{}".to_owned()))?;
+    insert(&mut all);
+    fs::write(&kept, serde_json::to_string_pretty(&all)? + "\n")?;
     let text = fs::read_to_string(&page)?;
     let (Some(before), Some(after)) = (text.split(BEGIN).next(), text.split(END).nth(1)) else {
         return Err(io::Error::other(format!("{} has no place for the table", page.display())));
@@ -73,11 +111,24 @@ pub fn write(rows: &[Row]) -> io::Result<()> {
     fs::write(&page, format!("{before}{BEGIN}\n{}{END}{after}", table(rows, &all)))
 }
 
-fn table(rows: &[Row], all: &BTreeMap<String, Measured>) -> String {
+pub fn print() {
+    let played = PLAYED.lock().unwrap_or_else(PoisonError::into_inner);
+    println!("\n{:<24} {:>9} {:>6} {:>7}  verdict", "fault", "runs", "lost", "leaked");
+    for (number, parts) in &*played {
+        for (part, row) in parts {
+            let name = format!("{number} {part}");
+            println!("{name:<24} {:>9} {:>6} {:>7}  {}", row.runs, row.lost, row.leaked, row.verdict());
+        }
+    }
+}
+
+fn table(rows: &[Row], all: &Kept) -> String {
     let mut text = "| row | fault | runs | lost | leaked | verdict | measured |\n| --- | --- | --- | --- | --- | --- | --- |\n".to_owned();
     for row in rows {
-        let _ = match all.get(row.number) {
-            None => writeln!(text, "| {} | {} | – | – | – | not run | |", row.number, row.provoked),
+        let _ = match all.get(row.number).map(|found| Measured::of(row, found)) {
+            None => {
+                writeln!(text, "| {} | {}: {} | – | – | – | not run | |", row.number, row.name, row.provoked)
+            }
             Some(found) => {
                 let mut notes = found.measured.clone();
                 notes.extend(found.short.iter().map(|short| format!("not reached: {short}")));
@@ -91,7 +142,7 @@ fn table(rows: &[Row], all: &BTreeMap<String, Measured>) -> String {
                     found.runs,
                     found.lost,
                     found.leaked,
-                    found.verdict,
+                    found.verdict(),
                     notes.join("; ")
                 )
             }

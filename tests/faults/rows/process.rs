@@ -5,11 +5,11 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, future::join_all};
-use orgconnect::{Client, ConnectionState, Error, TokenStore};
+use orgconnect::{Client, ConnectionState, Error, ErrorKind, TokenStore};
 use orgconnect_faults::{
     Action, Order, Proxy, StoreAt, Way, Worker, WorkerBuilder, signal::Signal, worker::variable,
 };
@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::{
     sheet::{Row, Sheet, row},
     stores::Apart,
-    world::{MODES, World, local_stores, shared_stores},
+    world::{World, in_every_mode, local_stores, mode_of, shared_stores, store_of},
 };
 
 pub fn rows() -> Vec<Row> {
@@ -28,24 +28,29 @@ pub fn rows() -> Vec<Row> {
             "A4",
             "a process that is killed at any time leaves the old record or the new one",
             "500 kills -9 at random times, on every shared store, in every rotation mode",
+            || in_every_mode(shared_stores()),
             killed
         ),
         row!(
             "A5",
             "a crash at any step of a refresh is recovered from",
             "a kill before each system call that a refresh makes on the store's files, and before, within and after the token request, in every rotation mode",
+            || in_every_mode(local_stores()),
             crashed_at_each_step
         ),
         row!(
             "A9",
             "a holder that stalls is taken over from, and cannot overwrite when it wakes",
-            "200 holders stopped during the token request, woken after the lease has passed on",
+            "200 holders stopped for 30 s during the token request, on every shared store, woken when the lease has passed on; and before each system call that a refresh makes on a store's files, so within its locks, too",
+            || [shared_stores(), local_stores().into_iter().map(|store| format!("{store} locked")).collect()]
+                .concat(),
             stalled_holder
         ),
         row!(
             "A11",
             "a forked child gets a clear error or a client that works",
             "200 forks of a process whose threads are using the client, on every shared store",
+            shared_stores,
             forked
         ),
     ]
@@ -88,40 +93,34 @@ fn fresh(world: &World) -> Client {
 }
 
 async fn killed(sheet: &mut Sheet) {
-    let kills = sheet.scale("kills for each store and mode", 8, 500);
-    let directory = tempfile::tempdir().unwrap();
-    for store in shared_stores(directory.path()) {
-        for mode in MODES {
-            let world = World::on(store.open().unwrap()).await;
-            world.control().update_settings(|settings| settings.refresh_mode = mode);
-            // Much of the time is spent waiting for the leases of the dead to end.
-            let lanes = kills.min(12);
-            let tallies = join_all((0..lanes).map(|lane| {
-                let (world, store, share) = (&world, &store, kills / lanes + u64::from(lane < kills % lanes));
-                async move { kill_again_and_again(world, store, &format!("lane{lane}"), share).await }
-            }))
-            .await;
-            let mut named = 0;
-            for found in tallies.into_iter().flatten() {
-                sheet.runs += 1;
-                match found {
-                    Found::Alive => {}
-                    Found::NamedLoss => named += 1,
-                    other => {
-                        sheet.lost += 1;
-                        sheet.note(format!("{} {mode:?}: {other:?}", store.kind()));
-                    }
-                }
-            }
-            if mode == RefreshMode::Strict {
-                sheet.note(format!(
-                    "{} strict: {named} of {kills} grants lost, each named at once",
-                    store.kind()
-                ));
-            } else {
-                sheet.hold(format!("{} {mode:?}: {named} grants were lost", store.kind()), named == 0);
+    let kills = sheet.scale("kills", 8, 500);
+    let (directory, mode) = (tempfile::tempdir().unwrap(), mode_of(sheet.part()));
+    let store = &store_of(sheet.part(), directory.path());
+    let world = &World::on(store.open().unwrap()).await;
+    world.control().update_settings(|settings| settings.refresh_mode = mode);
+    // Most of the time is spent waiting for the leases of the dead to end.
+    let lanes = kills.min(40);
+    let tallies = join_all((0..lanes).map(|lane| {
+        let share = kills / lanes + u64::from(lane < kills % lanes);
+        async move { kill_again_and_again(world, store, &format!("lane{lane}"), share).await }
+    }))
+    .await;
+    let mut named = 0;
+    for found in tallies.into_iter().flatten() {
+        sheet.runs += 1;
+        match found {
+            Found::Alive => {}
+            Found::NamedLoss => named += 1,
+            other => {
+                sheet.lost += 1;
+                sheet.note(format!("{other:?}"));
             }
         }
+    }
+    if mode == RefreshMode::Strict {
+        sheet.note(format!("{named} of {kills} grants lost, each named at once"));
+    } else {
+        sheet.equal("grants that were lost", named, 0);
     }
 }
 
@@ -155,51 +154,37 @@ async fn kill_again_and_again(world: &World, store: &StoreAt, connection: &str, 
 
 async fn crashed_at_each_step(sheet: &mut Sheet) {
     let stride = if sheet.is_full() { 1 } else { 5 };
-    let directory = tempfile::tempdir().unwrap();
-    for kind in local_stores(directory.path()) {
-        for mode in MODES {
-            let world = &World::in_mode(mode).await;
-            let here = directory.path().join(format!("{}-{mode:?}", kind.kind()));
-            let steps = Case::new(world, &kind, &here.join("count")).await.steps().await;
-            sheet.hold(format!("{} steps are fewer than 12", steps.len()), steps.len() >= 12);
-            if mode == RefreshMode::Static {
-                let kinds: BTreeSet<&str> = steps.iter().map(String::as_str).collect();
-                let kinds = Vec::from_iter(kinds).join(", ");
-                sheet.note(format!(
-                    "{}: {} system calls ({kinds}), 4 moments of the request",
-                    kind.kind(),
-                    steps.len()
-                ));
-            }
-            let at_calls = (1..=steps.len()).step_by(stride).map(Crash::AtCall);
-            let crashes = at_calls.chain(
-                [Way::Request, Way::Reply]
-                    .into_iter()
-                    .flat_map(|way| [0, 100].map(|after| Crash::InRequest(way, after))),
-            );
-            let outcomes: Vec<_> = futures_util::stream::iter(crashes)
-                .map(|crash| {
-                    let (kind, here) = (&kind, here.join(format!("{crash:?}")));
-                    async move {
-                        (
-                            format!("{} {mode:?} {crash:?}", kind.kind()),
-                            Case::new(world, kind, &here).await.crash(crash).await,
-                        )
-                    }
-                })
-                .buffer_unordered(12)
-                .collect()
-                .await;
-            for (what, (found, requests)) in outcomes {
-                sheet.runs += 1;
-                sheet.hold(format!("{what}: {requests} token requests to recover"), requests <= 2);
-                let expected =
-                    found == Found::Alive || found == Found::NamedLoss && mode == RefreshMode::Strict;
-                if !expected {
-                    sheet.lost += 1;
-                    sheet.note(format!("{what}: {found:?}"));
-                }
-            }
+    let (directory, mode) = (tempfile::tempdir().unwrap(), mode_of(sheet.part()));
+    let here = directory.path();
+    let (kind, world) = (&store_of(sheet.part(), here), &World::in_mode(mode).await);
+    let steps = Case::new(world, kind, &here.join("count")).await.steps().await;
+    sheet.hold(format!("{} steps are fewer than 12", steps.len()), steps.len() >= 12);
+    if mode == RefreshMode::Static {
+        let kinds: BTreeSet<&str> = steps.iter().map(String::as_str).collect();
+        let kinds = Vec::from_iter(kinds).join(", ");
+        sheet.note(format!("{} system calls ({kinds}), 4 moments of the request", steps.len()));
+    }
+    let at_calls = (1..=steps.len()).step_by(stride).map(Crash::AtCall);
+    let crashes = at_calls.chain(
+        [Way::Request, Way::Reply]
+            .into_iter()
+            .flat_map(|way| [0, 100].map(|after| Crash::InRequest(way, after))),
+    );
+    let outcomes: Vec<_> = futures_util::stream::iter(crashes)
+        .map(|crash| async move {
+            let case = Case::new(world, kind, &here.join(format!("{crash:?}"))).await;
+            (format!("{crash:?}"), case.crash(crash).await)
+        })
+        .buffer_unordered(12)
+        .collect()
+        .await;
+    for (what, (found, requests)) in outcomes {
+        sheet.runs += 1;
+        sheet.hold(format!("{what}: {requests} token requests to recover"), requests <= 2);
+        let expected = found == Found::Alive || found == Found::NamedLoss && mode == RefreshMode::Strict;
+        if !expected {
+            sheet.lost += 1;
+            sheet.note(format!("{what}: {found:?}"));
         }
     }
 }
@@ -312,31 +297,28 @@ impl<'a> Case<'a> {
 }
 
 async fn stalled_holder(sheet: &mut Sheet) {
-    let holders = sheet.scale("holders", 4, 200);
+    if sheet.part().ends_with("locked") {
+        return stopped_at_each_step(sheet).await;
+    }
+    let holders = sheet.scale("holders", 1, 50);
+    let stopped_for = Duration::from_secs(if sheet.is_full() { 30 } else { 0 });
     let directory = tempfile::tempdir().unwrap();
-    let stores = shared_stores(directory.path());
-    let (at_once, mut longest) = (25.min(holders), Duration::ZERO);
-    for (number, store) in stores.iter().enumerate() {
-        let share =
-            holders / stores.len() as u64 + u64::from((number as u64) < holders % stores.len() as u64);
-        let world = World::on(store.open().unwrap()).await;
-        world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Grace);
-        for batch in 0..share.div_ceil(at_once) {
-            let here = at_once.min(share - batch * at_once);
-            let names: Vec<String> = (0..here).map(|lane| format!("batch{batch}lane{lane}")).collect();
-            let stalls = names.iter().enumerate().map(|(lane, name)| {
-                let way = if lane % 2 == 0 { Way::Request } else { Way::Reply };
-                stall(&world, store, name, way)
-            });
-            for outcome in join_all(stalls).await {
-                sheet.runs += 1;
-                match outcome {
-                    Ok(late) => longest = longest.max(late),
-                    Err(why) => {
-                        sheet.lost += 1;
-                        sheet.note(format!("{}: {why}", store.kind()));
-                    }
-                }
+    let store = store_of(sheet.part(), directory.path());
+    let world = World::on(store.open().unwrap()).await;
+    world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Grace);
+    let names: Vec<String> = (0..holders).map(|lane| format!("lane{lane}")).collect();
+    let stalls = names.iter().enumerate().map(|(lane, name)| {
+        let way = if lane % 2 == 0 { Way::Request } else { Way::Reply };
+        stall(&world, &store, name, way, stopped_for)
+    });
+    let mut longest = Duration::ZERO;
+    for outcome in join_all(stalls).await {
+        sheet.runs += 1;
+        match outcome {
+            Ok(late) => longest = longest.max(late),
+            Err(why) => {
+                sheet.lost += 1;
+                sheet.note(why);
             }
         }
     }
@@ -349,7 +331,13 @@ async fn stalled_holder(sheet: &mut Sheet) {
 
 /// Stops a holder in mid-request, lets another process take over, and wakes the holder. How much longer than the lease
 /// the other one waited.
-async fn stall(world: &World, store: &StoreAt, connection: &str, way: Way) -> Result<Duration, String> {
+async fn stall(
+    world: &World,
+    store: &StoreAt,
+    connection: &str,
+    way: Way,
+    stopped_for: Duration,
+) -> Result<Duration, String> {
     // The lease is both timeouts and 5 seconds.
     let [token_timeout, store_timeout, lease] = [2, 1, 8].map(Duration::from_secs);
     let client = fresh(world);
@@ -384,7 +372,9 @@ async fn stall(world: &World, store: &StoreAt, connection: &str, way: Way) -> Re
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     holder.signal(Signal::Stop).map_err(io)?;
+    let wake_at = tokio::time::Instant::now() + stopped_for;
     let answer = waiter.ask("refresh").await.map_err(io)?;
+    tokio::time::sleep_until(wake_at).await;
     let connection = client.connection(connection).unwrap();
     let between = connection.summary().await.map_err(|error| error.to_string())?;
     holder.signal(Signal::Continue).map_err(io)?;
@@ -403,18 +393,105 @@ async fn stall(world: &World, store: &StoreAt, connection: &str, way: Way) -> Re
     Ok(waited.saturating_sub(lease))
 }
 
-async fn forked(sheet: &mut Sheet) {
-    let forks = sheet.scale("forks for each store", 20, 200);
+/// Stops a holder before each system call of its refresh. Others read all the while; they refresh when the lease has passed
+/// on, or are told within seconds that the store is locked; and the holder overwrites nothing when it wakes.
+async fn stopped_at_each_step(sheet: &mut Sheet) {
+    let stride = if sheet.is_full() { 1 } else { 8 };
     let directory = tempfile::tempdir().unwrap();
-    for store in shared_stores(directory.path()) {
-        let world = World::on(store.open().unwrap()).await;
-        world.connect(&world.running().build().unwrap(), "clinic").await;
-        let mut worker = world.worker(&store, "clinic").start(&["fork", &forks.to_string()]).unwrap();
-        let answer = worker.answer().await.unwrap().unwrap_or(Value::Null);
-        sheet.runs += forks;
-        sheet.note(format!("{}: {}", store.kind(), answer["ends"]));
-        // SQLite itself forbids to go on with a database that was opened before a fork: there it is a clear error.
-        let wanted = if matches!(store, StoreAt::Sqlite(_)) { "refused" } else { "fine" };
-        sheet.hold(format!("{}: {answer}", store.kind()), answer["ends"][wanted] == forks);
+    let here = directory.path();
+    let (kind, world) = (&store_of(sheet.part(), here), &World::in_mode(RefreshMode::Grace).await);
+    let steps = Case::new(world, kind, &here.join("count")).await.steps().await;
+    let outcomes: Vec<_> = futures_util::stream::iter((1..=steps.len()).step_by(stride))
+        .map(|number| async move {
+            let case = Case::new(world, kind, &here.join(format!("stop{number}"))).await;
+            (number, case.stop(number).await)
+        })
+        .buffer_unordered(20)
+        .collect()
+        .await;
+    let (mut locked, mut longest_read, mut longest) = (0, Duration::ZERO, Duration::ZERO);
+    for (number, outcome) in outcomes {
+        sheet.runs += 1;
+        match outcome {
+            Ok(seen) => {
+                locked += u64::from(seen.locked);
+                (longest_read, longest) = (longest_read.max(seen.read), longest.max(seen.refresh));
+            }
+            Err(why) => {
+                sheet.lost += 1;
+                sheet.note(format!("before {}: {why}", steps[number - 1]));
+            }
+        }
     }
+    sheet.note(format!(
+        "reads took at most {} ms, a refresh at most {} ms; {locked} of {} holders had stopped within a lock, and the others were told that the store can't be had now",
+        longest_read.as_millis(),
+        longest.as_millis(),
+        sheet.runs
+    ));
+    sheet.hold(format!("a read waited {longest_read:?}"), longest_read < Duration::from_secs(2));
+    sheet.hold(format!("a refresh waited {longest:?}"), longest < Duration::from_secs(25));
+}
+
+/// What others saw of a holder that had stopped.
+struct Seen {
+    locked: bool,
+    read: Duration,
+    refresh: Duration,
+}
+
+impl Case<'_> {
+    async fn stop(self, number: usize) -> Result<Seen, String> {
+        let armed = self.directory.join("armed");
+        let mut holder = self.worker().set("ORGCONNECT_FAULT_STOP", number).start(&[]).unwrap();
+        holder.answer().await.unwrap();
+        std::fs::write(&armed, "").unwrap();
+        holder.tell("refresh").await.unwrap();
+        let status = format!("/proc/{}/stat", holder.id().unwrap());
+        while !std::fs::read_to_string(&status).is_ok_and(|status| status.contains(") T ")) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // Other objects on the same files, as another process would have.
+        let store = self.at.open().unwrap();
+        let builder = self.world.running().base_url(self.proxy.url());
+        let other = builder.shared_store(store).build().unwrap().connection("clinic").unwrap();
+        let began = Instant::now();
+        other.summary().await.map_err(|error| format!("reading: {error}"))?;
+        let read = began.elapsed();
+        let began = Instant::now();
+        let refreshed = other.refresh().await;
+        let refresh = began.elapsed();
+        let locked = match &refreshed {
+            Ok(_) => false,
+            Err(error) if error.kind() == ErrorKind::Store && error.is_transient() => true,
+            Err(error) => return Err(format!("refreshing: {error}")),
+        };
+        let between = other.summary().await.map_err(|error| format!("reading again: {error}"))?;
+        std::fs::remove_file(&armed).unwrap();
+        holder.signal(Signal::Continue).unwrap();
+        let woken = holder.answer().await.ok().flatten().unwrap_or(Value::Null);
+        let after = other.summary().await.map_err(|error| format!("reading at last: {error}"))?;
+        // It may go on with what it finds; it must not bring back what was before.
+        if after.version < between.version || after.issued_at < between.issued_at {
+            return Err(format!("the holder overwrote when it woke: {woken}"));
+        }
+        other.refresh().await.map_err(|error| format!("after the holder woke: {error}"))?;
+        holder.kill().await.unwrap();
+        Ok(Seen { locked, read, refresh })
+    }
+}
+
+async fn forked(sheet: &mut Sheet) {
+    let forks = sheet.scale("forks", 20, 200);
+    let directory = tempfile::tempdir().unwrap();
+    let store = store_of(sheet.part(), directory.path());
+    let world = World::on(store.open().unwrap()).await;
+    world.connect(&world.running().build().unwrap(), "clinic").await;
+    let mut worker = world.worker(&store, "clinic").start(&["fork", &forks.to_string()]).unwrap();
+    let answer = worker.answer().await.unwrap().unwrap_or(Value::Null);
+    sheet.runs = forks;
+    sheet.note(&answer["ends"]);
+    // SQLite itself forbids to go on with a database that was opened before a fork: there it is a clear error.
+    let wanted = if matches!(store, StoreAt::Sqlite(_)) { "refused" } else { "fine" };
+    sheet.hold(&answer, answer["ends"][wanted] == forks);
 }

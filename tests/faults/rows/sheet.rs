@@ -11,16 +11,23 @@ pub struct Row {
     pub name: &'static str,
     /// What is done, with the full numbers.
     pub provoked: &'static str,
+    /// What it is measured for one after the other, each in words that `ROWS` may name; a row that is not split has one
+    /// part without a name.
+    pub parts: fn() -> Vec<String>,
     pub play: for<'a> fn(&'a mut Sheet) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
 }
 
-/// Makes a [`Row`] of an async function.
+/// Makes a [`Row`] of an async function, and of one that lists its parts if it has any.
 macro_rules! row {
     ($number:literal, $name:literal, $provoked:literal, $play:path) => {
+        $crate::sheet::row!($number, $name, $provoked, || vec![String::new()], $play)
+    };
+    ($number:literal, $name:literal, $provoked:literal, $parts:expr, $play:path) => {
         $crate::sheet::Row {
             number: $number,
             name: $name,
             provoked: $provoked,
+            parts: $parts,
             play: |sheet| Box::pin($play(sheet)),
         }
     };
@@ -31,6 +38,7 @@ pub(crate) use row;
 #[derive(Debug, Default)]
 pub struct Sheet {
     full: bool,
+    part: String,
     pub runs: u64,
     pub lost: u64,
     pub leaked: u64,
@@ -40,8 +48,13 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    pub fn new(full: bool) -> Self {
-        Self { full, ..Self::default() }
+    pub fn new(full: bool, part: &str) -> Self {
+        Self { full, part: part.to_owned(), ..Self::default() }
+    }
+
+    /// The part of the row that is played.
+    pub fn part(&self) -> &str {
+        &self.part
     }
 
     /// The number for this form. `ORGCONNECT_FAULTS_SHARE` (percent) makes the full one smaller, which the page says.

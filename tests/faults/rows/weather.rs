@@ -1,12 +1,9 @@
 //! Stores, disks, clocks and servers that fail for a while: it passes, and nothing is lost or made worse.
 
-use std::{
-    num::NonZeroU32,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use orgconnect::{CallOptions, ConnectionState, RateLimit};
+use orgconnect::{CallOptions, ConnectionState};
 use orgconnect_faults::{Action, Order, StoreAt, Way, signal, worker::variable};
 use orgconnect_sandbox::{
     ExpiresIn, Fault, FaultBody, RateLimit as ServerLimit, RefreshMode, SignedDuration,
@@ -17,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     sheet::{Row, Sheet, row},
     stores::Apart,
-    world::{HOUR, LIST, World, local_stores},
+    world::{HOUR, LIST, World, local_stores, store_of},
 };
 
 pub fn rows() -> Vec<Row> {
@@ -25,7 +22,8 @@ pub fn rows() -> Vec<Row> {
         row!(
             "A6",
             "tokens that can't be saved are kept, and saved later",
-            "a file size limit (EFBIG), ENOSPC, EIO and EROFS of every write, and a store that is down, each between the token request and the save",
+            "a file size limit (EFBIG), ENOSPC, EIO and EROFS of every write between the token request and the save, 10 rounds",
+            local_stores,
             unsaved
         ),
         row!(
@@ -61,13 +59,13 @@ pub fn rows() -> Vec<Row> {
         row!(
             "A19",
             "a server in trouble sees little more than the calls that are made",
-            "20 clients with 10 calls a second each, 20 s of 503",
+            "100 clients with 50 calls a second each, 60 s of 503",
             retry_storm
         ),
         row!(
             "A20",
             "a limiter keeps within the limit, and Retry-After is kept",
-            "8 clients share 50 requests a second, 30 s against a server that counts",
+            "8 processes, each with an eighth of 50 requests a second and 500 a minute, 75 s against a server that counts",
             limiter
         ),
         row!(
@@ -94,64 +92,64 @@ pub fn rows() -> Vec<Row> {
 async fn unsaved(sheet: &mut Sheet) {
     let rounds = sheet.scale("rounds", 1, 10);
     let directory = tempfile::tempdir().unwrap();
-    for (number, store) in local_stores(directory.path()).into_iter().enumerate() {
-        for round in 0..rounds {
-            for (what, errno) in
-                [("EFBIG", None), ("ENOSPC", Some(28)), ("EIO", Some(5)), ("EROFS", Some(30))]
-            {
-                let world = World::on(store.open().unwrap()).await;
-                world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Strict);
-                let id = format!("{what}{number}{round}");
-                world.connect(&world.running().build().unwrap(), &id).await;
-                let armed = directory.path().join("armed");
-                // A lease that can't be given back, since nothing can be written, ends after both timeouts and 5 seconds.
-                let mut builder = world
-                    .worker(&store, &id)
-                    .set(variable::TOKEN_TIMEOUT_MS, 1_000)
-                    .set(variable::STORE_TIMEOUT_MS, 1_000);
-                if let Some(errno) = errno {
-                    builder = builder.shimmed(directory.path(), &armed).set("ORGCONNECT_FAULT_ERRNO", errno);
-                }
-                let mut worker = builder.start(&[]).unwrap();
-                worker.answer().await.unwrap();
-                let slow = Fault { delay_before_ms: 60, ..Fault::default() };
-                world.control().add_fault(slow.on("POST", "/oauth/token").times(1));
-                worker.tell("refresh").await.unwrap();
-                while world.refreshes() == 0 {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                if errno.is_some() {
-                    std::fs::write(&armed, "").unwrap();
-                } else {
-                    signal::limit_file_size(worker.id().unwrap(), Some(0)).unwrap();
-                }
-                let refreshed = worker.answer().await.unwrap().unwrap_or(Value::Null);
-                let served = worker.ask("token").await.unwrap();
-                if errno.is_some() {
-                    std::fs::remove_file(&armed).unwrap();
-                } else {
-                    signal::limit_file_size(worker.id().unwrap(), None).unwrap();
-                }
-                let settled = worker.ask("settle").await.unwrap();
-                worker.kill().await.unwrap();
-                sheet.runs += 1;
-                let whole =
-                    refreshed["error"].is_null() && served["error"].is_null() && settled["error"].is_null();
-                // Strict rotation would punish the replaced token; another process goes on with the new one.
-                let other = world.running().shared_store(Apart::from(&world.store)).build().unwrap();
-                let next = other.connection(id.as_str()).unwrap().refresh().await;
-                if !whole || next.is_err() || world.refreshes() != 2 {
-                    sheet.lost += 1;
-                    sheet.note(format!(
-                        "{} {what}: {refreshed} {served} {settled} {next:?} {}",
-                        store.kind(),
-                        world.refreshes()
-                    ));
-                }
+    let store = store_of(sheet.part(), directory.path());
+    let (mut longest, lease) = (Duration::ZERO, Duration::from_secs(7));
+    for round in 0..rounds {
+        for (what, errno) in [("EFBIG", None), ("ENOSPC", Some(28)), ("EIO", Some(5)), ("EROFS", Some(30))] {
+            let world = World::on(store.open().unwrap()).await;
+            world.control().update_settings(|settings| settings.refresh_mode = RefreshMode::Strict);
+            let id = format!("{what}{round}");
+            world.connect(&world.running().build().unwrap(), &id).await;
+            let armed = directory.path().join("armed");
+            // The lease is both timeouts and 5 seconds.
+            let mut builder = world
+                .worker(&store, &id)
+                .set(variable::TOKEN_TIMEOUT_MS, 1_000)
+                .set(variable::STORE_TIMEOUT_MS, 1_000);
+            if let Some(errno) = errno {
+                builder = builder.shimmed(directory.path(), &armed).set("ORGCONNECT_FAULT_ERRNO", errno);
+            }
+            let mut worker = builder.start(&[]).unwrap();
+            worker.answer().await.unwrap();
+            let slow = Fault { delay_before_ms: 60, ..Fault::default() };
+            world.control().add_fault(slow.on("POST", "/oauth/token").times(1));
+            worker.tell("refresh").await.unwrap();
+            while world.refreshes() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            if errno.is_some() {
+                std::fs::write(&armed, "").unwrap();
+            } else {
+                signal::limit_file_size(worker.id().unwrap(), Some(0)).unwrap();
+            }
+            let refreshed = worker.answer().await.unwrap().unwrap_or(Value::Null);
+            let served = worker.ask("token").await.unwrap();
+            if errno.is_some() {
+                std::fs::remove_file(&armed).unwrap();
+            } else {
+                signal::limit_file_size(worker.id().unwrap(), None).unwrap();
+            }
+            let settled = worker.ask("settle").await.unwrap();
+            sheet.runs += 1;
+            let whole =
+                refreshed["error"].is_null() && served["error"].is_null() && settled["error"].is_null();
+            // Strict rotation would punish the replaced token; another process goes on with the new one, at once.
+            let other = world.running().shared_store(Apart::from(&world.store)).build().unwrap();
+            let began = Instant::now();
+            let next = other.connection(id.as_str()).unwrap().refresh().await;
+            longest = longest.max(began.elapsed());
+            worker.kill().await.unwrap();
+            if !whole || next.is_err() || world.refreshes() != 2 {
+                sheet.lost += 1;
+                sheet.note(format!("{what}: {refreshed} {served} {settled} {next:?} {}", world.refreshes()));
             }
         }
     }
-    sheet.note("every token was served from memory, saved when the disk was back, and never replayed");
+    sheet.note(format!(
+        "every token was served from memory, saved when the disk was back, and never replayed; then another process had its refresh within {} ms",
+        longest.as_millis()
+    ));
+    sheet.hold(format!("the lease was not given back: {longest:?}"), longest < lease / 2);
 }
 
 async fn store_down(sheet: &mut Sheet) {
@@ -322,85 +320,96 @@ async fn endpoint_down(sheet: &mut Sheet) {
 }
 
 async fn retry_storm(sheet: &mut Sheet) {
-    let (clients, seconds) = (sheet.scale("clients", 8, 20), sheet.scale("seconds", 5, 20));
+    let (clients, seconds) = (sheet.scale("clients", 8, 100), sheet.scale("seconds", 5, 60));
+    let pause = Duration::from_millis(if sheet.is_full() { 20 } else { 100 });
+    // The budgets for repetitions are used up by then.
+    let settled = Duration::from_secs(if sheet.is_full() { 10 } else { 3 });
     let world = World::open().await;
     world.connect(&world.client(), "clinic").await;
     let fault = world.control().add_fault(Fault::status(503).on("GET", "/v1/"));
-    let settle = seconds / 2;
-    let until = |seconds| tokio::time::Instant::now() + Duration::from_secs(seconds);
     let callers: Vec<_> = (0..clients)
         .map(|_| {
-            world
-                .builder()
-                .shared_store(Apart::from(&world.store))
-                .build()
-                .unwrap()
-                .organization("clinic")
-                .unwrap()
+            let client = world.builder().shared_store(Apart::from(&world.store)).build().unwrap();
+            client.organization("clinic").unwrap()
         })
         .collect();
-    // Every client has more calls that fail than its budget has repetitions.
-    join_all(callers.iter().flat_map(|caller| (0..40).map(|_| caller.send(LIST, Map::new())))).await;
-    let mut amplification = 0.0;
-    for (phase, length) in [(0, settle), (1, seconds - settle)] {
-        let (before, end) = (world.control().counters().requests, until(length));
-        let made: u64 = join_all(callers.iter().map(|caller| async move {
-            let mut made = 0;
-            while tokio::time::Instant::now() < end {
-                let _ = caller.send(LIST, Map::new()).await;
-                made += 1;
-                tokio::time::sleep(Duration::from_millis(if phase == 0 { 20 } else { 100 })).await;
-            }
-            made
-        }))
-        .await
-        .into_iter()
-        .sum();
-        sheet.runs += made;
-        amplification = (world.control().counters().requests - before) as f64 / made as f64;
+    if !sheet.is_full() {
+        // Every client has more calls that fail than its budget has repetitions.
+        join_all(callers.iter().flat_map(|caller| (0..40).map(|_| caller.send(LIST, Map::new())))).await;
     }
+    let began = tokio::time::Instant::now();
+    let loops: Vec<_> = callers
+        .iter()
+        .map(|caller| {
+            let caller = caller.clone();
+            tokio::spawn(async move {
+                let (mut early, mut late, mut calls) = (0, 0, tokio::task::JoinSet::new());
+                let mut tick = tokio::time::interval(pause);
+                tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+                while began.elapsed() < Duration::from_secs(seconds) {
+                    tick.tick().await;
+                    // Whether one is slow or not, the next comes when it comes.
+                    let caller = caller.clone();
+                    calls.spawn(async move { caller.send(LIST, Map::new()).await.is_ok() });
+                    *if began.elapsed() < settled { &mut early } else { &mut late } += 1_u64;
+                    while calls.try_join_next().is_some() {}
+                }
+                while calls.join_next().await.is_some() {}
+                (early, late)
+            })
+        })
+        .collect();
+    tokio::time::sleep_until(began + settled).await;
+    let before = world.control().counters().requests;
+    let (mut early, mut late) = (0, 0);
+    for made in join_all(loops).await {
+        let made = made.unwrap();
+        (early, late) = (early + made.0, late + made.1);
+    }
+    sheet.runs = early + late;
+    let amplification = (world.control().counters().requests - before) as f64 / late as f64;
     world.control().remove_fault(fault);
     let began = Instant::now();
-    while callers[0].send(LIST, Map::new()).await.is_err() {}
+    let recovered =
+        callers.iter().map(|caller| async move { while caller.send(LIST, Map::new()).await.is_err() {} });
+    join_all(recovered).await;
     sheet.note(format!(
-        "{amplification:.3} requests a call once the retry budgets were used up; recovered in {} ms",
+        "{early} calls in the first {} s, {late} after it with {amplification:.3} requests each; all clients recovered in {} ms",
+        settled.as_secs(),
         began.elapsed().as_millis()
     ));
     sheet.hold(format!("{amplification:.3} requests a call are more than 1.10"), amplification <= 1.10);
     sheet.hold("it recovers within 2 s", began.elapsed() < Duration::from_secs(2));
-    sheet.short_of("100 clients with 50 calls a second for 60 s are beyond a sandbox in a debug build");
+    let wanted = clients * seconds * 1000 / u64::try_from(pause.as_millis()).unwrap();
+    if sheet.is_full() && sheet.runs < wanted * 9 / 10 {
+        sheet.short_of(format!("{} of {wanted} calls: this machine makes no more", sheet.runs));
+    }
 }
 
 async fn limiter(sheet: &mut Sheet) {
-    let seconds = sheet.scale("seconds", 3, 30);
-    let world = World::open().await;
+    let seconds = sheet.scale("seconds", 3, 75);
+    let directory = tempfile::tempdir().unwrap();
+    let store = StoreAt::Sqlite(directory.path().join("tokens.db"));
+    let world = World::on(store.open().unwrap()).await;
     world.connect(&world.running().build().unwrap(), "clinic").await;
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     world.control().update_settings(|settings| settings.rate_limit = ServerLimit::WithRetryAfter);
     world.control().clear_requests();
     // A limiter is a client's own: eight of them share what an application has.
-    let share = |number| NonZeroU32::new(number).unwrap();
-    let limit = RateLimit { per_second: share(6), per_minute: share(60) };
-    let end = tokio::time::Instant::now() + Duration::from_secs(seconds);
-    let made: u64 = join_all((0..8).map(|_| {
-        let builder = world.running().shared_store(Apart::from(&world.store)).rate_limit(limit);
-        let organization = builder.build().unwrap().organization("clinic").unwrap();
-        async move {
-            let mut made = 0;
-            while tokio::time::Instant::now() < end {
-                let _ =
-                    organization.with_options(CallOptions::new().attempts(1)).send(LIST, Map::new()).await;
-                made += 1;
-            }
-            made
-        }
-    }))
-    .await
-    .into_iter()
-    .sum();
-    sheet.runs = made;
+    let mut workers = Vec::new();
+    for _ in 0..8 {
+        let builder = world.worker(&store, "clinic").set(variable::RATE_LIMIT, "6/60");
+        workers.push(builder.start(&[&format!("calls-for {}", seconds * 1000)]).unwrap());
+    }
+    let mut shares = Vec::new();
+    for mut worker in workers {
+        let answer = worker.answer().await.unwrap().unwrap();
+        shares.push(answer["calls"].as_u64().unwrap());
+        sheet.equal("failed calls", answer["failed"].as_u64().unwrap(), 0);
+    }
+    sheet.runs = shares.iter().sum();
     let refused = world.control().requests().iter().filter(|request| request.status == Some(429)).count();
-    sheet.note(format!("{made} calls, {refused} refused with 429"));
+    sheet.note(format!("{} calls, by process {shares:?}, {refused} refused with 429", sheet.runs));
     sheet.equal("refusals", refused as u64, 0);
     // Without a limiter the server says when to come back, and nobody comes earlier.
     let eager = world
@@ -417,7 +426,6 @@ async fn limiter(sheet: &mut Sheet) {
     let _ = join_all((0..10).map(|_| eager.send(LIST, Map::new()))).await;
     let early = began.elapsed() < Duration::from_secs(1);
     sheet.hold("somebody came before Retry-After was over", !early);
-    sheet.short_of("processes share no limiter: each has its share of the application's limit");
 }
 
 async fn creating_calls(sheet: &mut Sheet) {

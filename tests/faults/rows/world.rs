@@ -123,13 +123,43 @@ impl World {
 static POSTGRES: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap());
 static REDIS: LazyLock<Redis> = LazyLock::new(|| Redis::start().unwrap());
 
-/// Every store that processes can share, in a directory or on a server. Rows don't meet there: each has a sandbox, and so
-/// a namespace, of its own.
-pub fn shared_stores(directory: &Path) -> Vec<StoreAt> {
-    [&local_stores(directory)[..], &[StoreAt::Postgres(POSTGRES.url()), StoreAt::Redis(REDIS.url())]].concat()
+/// The parts of a row that is played on every store that processes can share.
+pub fn shared_stores() -> Vec<String> {
+    ["file", "sqlite", "postgres", "redis"].map(str::to_owned).into()
 }
 
 /// Those that keep files of their own.
-pub fn local_stores(directory: &Path) -> Vec<StoreAt> {
-    vec![StoreAt::File(directory.join("tokens")), StoreAt::Sqlite(directory.join("tokens.db"))]
+pub fn local_stores() -> Vec<String> {
+    ["file", "sqlite"].map(str::to_owned).into()
+}
+
+/// The store that the part of a row names, in a directory or on a server. Rows don't meet there: each has a sandbox, and so
+/// a namespace, of its own.
+pub fn store_of(part: &str, directory: &Path) -> StoreAt {
+    match part.split(' ').next() {
+        Some("file") => StoreAt::File(directory.join("tokens")),
+        Some("sqlite") => StoreAt::Sqlite(directory.join("tokens.db")),
+        Some("postgres") => StoreAt::Postgres(POSTGRES.url()),
+        Some("redis") => StoreAt::Redis(REDIS.url()),
+        _ => panic!("`{part}` names no store"),
+    }
+}
+
+/// The parts of a row that is played on some stores in every rotation mode.
+pub fn in_every_mode(stores: Vec<String>) -> Vec<String> {
+    let with_modes = |store| MODES.map(|mode| format!("{store} {}", name_of(mode)));
+    stores.into_iter().flat_map(with_modes).collect()
+}
+
+/// The rotation mode that the part of a row names.
+pub fn mode_of(part: &str) -> RefreshMode {
+    MODES.into_iter().find(|mode| part.ends_with(name_of(*mode))).unwrap()
+}
+
+fn name_of(mode: RefreshMode) -> &'static str {
+    match mode {
+        RefreshMode::Static => "static",
+        RefreshMode::Grace => "grace",
+        RefreshMode::Strict => "strict",
+    }
 }

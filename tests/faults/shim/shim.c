@@ -1,8 +1,9 @@
-/* Preloaded into a worker: numbers the system calls that change files under one directory, and kills the process
- * before one of them, or makes them fail. What it does is said by the environment:
+/* Preloaded into a worker: numbers the system calls that change files under one directory, and kills or stops the
+ * process before one of them, or makes them fail. What it does is said by the environment:
  *   ORGCONNECT_FAULT_UNDER  the directory
  *   ORGCONNECT_FAULT_ARMED  a file; calls count while it exists
  *   ORGCONNECT_FAULT_KILL   the number of the call before which the process is killed
+ *   ORGCONNECT_FAULT_STOP   the number of the call before which it is stopped
  *   ORGCONNECT_FAULT_ERRNO  the error with which every call that writes fails instead
  *   ORGCONNECT_FAULT_LOG    a file to which the name of each call is added
  */
@@ -50,6 +51,8 @@ static int step(const char *name, int writes) {
     }
     const char *kill_at = getenv("ORGCONNECT_FAULT_KILL");
     if (kill_at && atol(kill_at) == number) raise(SIGKILL);
+    const char *stop_at = getenv("ORGCONNECT_FAULT_STOP");
+    if (stop_at && atol(stop_at) == number) raise(SIGSTOP);
     const char *error = getenv("ORGCONNECT_FAULT_ERRNO");
     if (error && writes) { errno = atoi(error); return 1; }
     errno = 0;

@@ -35,6 +35,8 @@ pub mod variable {
     pub const TOKEN_TIMEOUT_MS: &str = "ORGCONNECT_TOKEN_TIMEOUT_MS";
     /// The time for a call to the store, in milliseconds; may be missing.
     pub const STORE_TIMEOUT_MS: &str = "ORGCONNECT_STORE_TIMEOUT_MS";
+    /// Requests at most in a second and in a minute, as `6/60`; may be missing.
+    pub const RATE_LIMIT: &str = "ORGCONNECT_RATE_LIMIT";
 }
 
 /// A store that several processes can open: `file:PATH`, `sqlite:PATH`, `postgres://…` or `redis://…`.

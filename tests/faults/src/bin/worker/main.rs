@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orgconnect::{CallOptions, Client, Connection, Error};
+use orgconnect::{CallOptions, Client, Connection, Error, RateLimit};
 use orgconnect_faults::{StoreAt, worker::variable};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -44,6 +44,8 @@ fn run() -> Outcome<()> {
             for command in &commands {
                 obey(&client, &connection, command).await?;
             }
+            // A refresh in the background would be cut off with the process.
+            client.settle().await?;
             return Ok(());
         }
         say(&json!({ "ready": true }))?;
@@ -70,6 +72,11 @@ async fn client() -> Outcome<Client> {
     if let Ok(milliseconds) = setting(variable::STORE_TIMEOUT_MS) {
         builder = builder.store_timeout(Duration::from_millis(milliseconds.parse()?));
     }
+    if let Ok(limit) = setting(variable::RATE_LIMIT) {
+        let (per_second, per_minute) = limit.split_once('/').ok_or("a rate limit is like 6/60")?;
+        let limit = RateLimit { per_second: per_second.parse()?, per_minute: per_minute.parse()? };
+        builder = builder.rate_limit(limit);
+    }
     Ok(builder.build()?)
 }
 
@@ -80,6 +87,9 @@ async fn obey(client: &Client, connection: &Connection, command: &str) -> Outcom
         ["calls", count, at_once] => say(&calls(connection, count.parse()?, at_once.parse()?, 0).await),
         ["calls", count, at_once, pause] => {
             say(&calls(connection, count.parse()?, at_once.parse()?, pause.parse()?).await)
+        }
+        ["calls-for", milliseconds] => {
+            say(&calls_for(connection, Duration::from_millis(milliseconds.parse()?)).await)
         }
         ["refresh"] => say(&refresh(connection).await),
         ["refresh-forever"] => loop {
@@ -117,6 +127,17 @@ async fn calls(connection: &Connection, count: u64, at_once: u64, pause: u64) ->
         }
     }
     json!({ "calls": count, "failed": errors.values().sum::<u64>(), "errors": errors })
+}
+
+/// Makes calls one after the other for a while, without repeating any.
+async fn calls_for(connection: &Connection, time: Duration) -> Value {
+    let organization = connection.organization().with_options(CallOptions::new().attempts(1));
+    let (began, mut calls, mut failed) = (Instant::now(), 0, 0);
+    while began.elapsed() < time {
+        failed += u64::from(organization.send("organization.list_members", Map::new()).await.is_err());
+        calls += 1;
+    }
+    json!({ "calls": calls, "failed": failed })
 }
 
 async fn refresh(connection: &Connection) -> Value {
