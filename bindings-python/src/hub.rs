@@ -9,11 +9,11 @@ use std::{
     },
 };
 
+use futures_util::future::{AbortHandle, abortable};
 use pyo3::{intern, prelude::*};
-use tokio::task::AbortHandle;
 
 use crate::{
-    process,
+    runtime,
     work::{Deliver, Work},
 };
 
@@ -27,7 +27,7 @@ pub(crate) struct Hub {
 
 struct Waiting {
     future: Py<PyAny>,
-    task: AbortHandle,
+    end: AbortHandle,
 }
 
 /// What has completed and was not delivered yet.
@@ -59,11 +59,16 @@ impl Hub {
     fn start(&self, work: &Work, future: Py<PyAny>) -> PyResult<u64> {
         let begun = work.take()?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let done = Arc::clone(&self.done);
-        // Held until the call is known, or it could complete before.
+        let (done, home) = (Arc::clone(&self.done), runtime::home()?);
         let mut waiting = lock(&self.waiting);
-        let task = process::runtime()?.spawn(async move { done.push(number, begun.await) });
-        waiting.insert(number, Waiting { future, task: task.abort_handle() });
+        let (call, end) = abortable(begun);
+        waiting.insert(number, Waiting { future, end });
+        drop(waiting);
+        home.begin(async move {
+            if let Ok(deliver) = call.await {
+                done.push(number, deliver);
+            }
+        });
         Ok(number)
     }
 
@@ -71,7 +76,7 @@ impl Hub {
     fn cancel(&self, number: u64) {
         let waiting = lock(&self.waiting).remove(&number);
         if let Some(waiting) = waiting {
-            waiting.task.abort();
+            waiting.end.abort();
         }
     }
 

@@ -17,6 +17,7 @@ mod hub;
 mod pending;
 mod process;
 mod refresher;
+mod runtime;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod store;

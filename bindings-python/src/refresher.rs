@@ -9,7 +9,7 @@ use pyo3::{
     types::PyDict,
 };
 
-use crate::{convert::duration, error::Raise, process, work::Work};
+use crate::{convert::duration, error::Raise, runtime, work::Work};
 
 /// Refreshes connections before they end.
 #[pyclass(frozen, module = "orgconnect._native")]
@@ -50,7 +50,7 @@ impl Refresher {
         if running.is_some() {
             return Err(PyRuntimeError::new_err("the refresher is at work already"));
         }
-        let _context = process::runtime()?.enter();
+        let _context = runtime::home()?.enter();
         *running = Some(self.refresher.clone().start().or_raise(py)?);
         Ok(())
     }

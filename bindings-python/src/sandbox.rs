@@ -12,7 +12,7 @@ use pyo3::{exceptions::PyOSError, prelude::*};
 
 use orgconnect_sandbox::Control;
 
-use crate::{convert::instant, process};
+use crate::{convert::instant, process, runtime};
 
 /// The sandboxes of this process.
 static RUNNING: Mutex<Vec<(String, Control)>> = Mutex::new(Vec::new());
@@ -63,8 +63,8 @@ impl Sandbox {
         if let Some(time) = time {
             builder = builder.time(instant("time", time)?);
         }
-        let runtime = process::runtime()?;
-        let started = py.detach(|| runtime.block_on(builder.start()));
+        let home = runtime::home()?;
+        let started = py.detach(|| home.wait_for(builder.start()));
         let sandbox = started.map_err(|error| PyOSError::new_err(error.to_string()))?;
         running().push((sandbox.url().to_owned(), sandbox.control().clone()));
         Ok(Self {

@@ -1,16 +1,17 @@
 //! Something to be waited for: begun when it is waited for, once, on either side of Python.
 
 use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
-    time::{Duration, Instant},
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{Mutex, PoisonError},
+    task::Poll,
+    time::Duration,
 };
 
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
+use tokio::time::sleep;
 
-use crate::{error::raised, process};
+use crate::{error::raised, process, runtime};
 
 /// How often a waiting thread looks whether a signal has arrived: Ctrl-C is answered within this time.
 const LOOK: Duration = Duration::from_millis(50);
@@ -59,35 +60,29 @@ impl Work {
 /// Carries out a call on this thread. Returns early with what a signal's handler raised; the call is dropped then, and what
 /// the core does in tasks of its own goes on.
 fn drive(mut begun: Begun) -> PyResult<Deliver> {
-    let _context = process::runtime()?.enter();
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut looked = Instant::now();
+    let home = process::between_forks(runtime::home)?;
     loop {
-        let polled = process::between_forks(|| begun.as_mut().poll(&mut context));
-        if let Poll::Ready(deliver) = polled {
+        let outcome = home.wait_for(async {
+            let mut look = pin!(sleep(LOOK));
+            poll_fn(|context| match process::unless_forking(|| begun.as_mut().poll(context)) {
+                Some(Poll::Ready(deliver)) => Poll::Ready(Some(deliver)),
+                Some(Poll::Pending) => look.as_mut().poll(context).map(|()| None),
+                None => {
+                    process::pause();
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            })
+            .await
+        });
+        if let Some(deliver) = outcome {
             return Ok(deliver);
         }
-        thread::park_timeout(LOOK);
-        if looked.elapsed() >= LOOK {
-            #[expect(
-                clippy::redundant_closure_for_method_calls,
-                reason = "the method is not general enough"
-            )]
-            Python::attach(|py| py.check_signals())?;
-            looked = Instant::now();
+        // Handlers run here, where they may make calls of their own.
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough")]
+        if let Err(raised) = Python::attach(|py| py.check_signals()) {
+            home.keep_on();
+            return Err(raised);
         }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
     }
 }

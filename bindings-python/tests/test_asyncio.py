@@ -16,7 +16,10 @@ import orgconnect
 from orgconnect import AsyncAccount, AsyncClient
 from orgconnect.testing import Sandbox
 
-CANCELLED = 1000 if os.environ.get("ORGCONNECT_FAULTS") == "full" else 60
+# The quick form, and the full one of the fault suite.
+IS_FULL = os.environ.get("ORGCONNECT_FAULTS") == "full"
+CANCELLED = 1000 if IS_FULL else 60
+EXPIRIES, TASKS = (20, 1000) if IS_FULL else (3, 200)
 
 
 async def connected(sandbox: Sandbox, client: AsyncClient) -> AsyncAccount:
@@ -74,6 +77,17 @@ async def test_a_cancelled_call_is_dropped_and_loses_no_token() -> None:
         assert (await doc.userinfo.read()).sub == doc.sub
         assert (await connection.summary()).state == "active"
         assert sum(sandbox.counters()["refreshes"].values()) <= CANCELLED + 1
+
+
+async def test_a_herd_of_tasks_shares_one_refresh_for_each_expiry() -> None:
+    with Sandbox(now=datetime(2031, 3, 3, 9, tzinfo=timezone.utc)) as sandbox:
+        doc = await connected(sandbox, sandbox.async_client())
+        sandbox.fault(path="/oauth/token", delay_before_ms=200 if IS_FULL else 20)
+        for expiry in range(1, EXPIRIES + 1):
+            sandbox.advance(7200)
+            replies = await asyncio.gather(*(doc.userinfo.read() for _ in range(TASKS)))
+            assert [reply.sub for reply in replies] == [doc.sub] * TASKS
+            assert sum(sandbox.counters()["refreshes"].values()) == expiry
 
 
 async def test_a_timeout_around_a_call_ends_it(
