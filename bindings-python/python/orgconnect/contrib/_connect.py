@@ -122,6 +122,19 @@ class Flow:
             )
         return Resumed(pending, self._places.check(str(carried.get("return_to", ""))))
 
+    def set_cookie(self, response: Any, answer: Answer) -> None:
+        """Keeps what the callback is checked against in the browser, or takes it away again."""
+        if answer.cookie is not None:
+            response.set_cookie(
+                self.cookie,
+                answer.cookie,
+                max_age=answer.max_age,
+                secure=self.secure,
+                httponly=True,
+                # The browser comes from Cronofy's pages.
+                samesite="lax",
+            )
+
     def finished(self, place: str) -> Answer:
         """Sends the browser on, after the organization was connected."""
         return Answer(302, place, cookie="")

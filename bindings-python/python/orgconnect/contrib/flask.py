@@ -4,119 +4,38 @@ webhooks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 from flask import Blueprint, Response, request
 
 from .._client import Client
-from .._connection import Connection
-from .._errors import OrgconnectError
-from .._handles import Organization
 from ..webhooks import Notification, ReplayGuard, Verifier
-from ._connect import Answer, AuthorizationExtras, Flow, tenant_of
+from ._blocking import BlockingConnect
+from ._connect import Answer, AuthorizationExtras
 from ._webhook import DONE, LONGEST, SIGNATURE_HEADER, TOO_LONG, Receiver, Said, parsed_already
 
 __all__ = ["AuthorizationExtras", "OrganizationConnect", "webhook"]
 
 
-class OrganizationConnect:
+class OrganizationConnect(BlockingConnect[[], Response]):
     """Connects the organization of each tenant.
 
+    ```python
     calendars = OrganizationConnect(
         client, "https://app.example/connect/callback", tenant=lambda: session.get("tenant")
     )
     app.register_blueprint(calendars.blueprint)
     app.register_error_handler(OrgconnectError, calendars.reconnect)
 
+
     @app.get("/members")
     def members():
         return [member.email for member in calendars.organization().members.list()]
+    ```
     """
 
-    def __init__(
-        self,
-        client: Client,
-        redirect_uri: str,
-        *,
-        tenant: Callable[[], str | None],
-        connect_path: str = "/connect",
-        callback_path: str = "/connect/callback",
-        return_to: str = "/",
-        return_to_origins: Iterable[str] = (),
-        authorization: Callable[[], AuthorizationExtras] | None = None,
-        on_connected: Callable[[Connection], object] | None = None,
-        on_failed: Callable[[OrgconnectError], str | None] | None = None,
-    ) -> None:
-        """Checks the settings. No I/O.
-
-        `client`: the client. It is not closed.
-
-        `redirect_uri`: the URL at which `callback_path` is reached, as it is registered with Cronofy.
-
-        `tenant`: says on whose behalf the current request is made, after your own authentication, and None if on
-        nobody's. The tenant names the connection in the token store, so that each has an organization of its own.
-
-        `connect_path`, `callback_path`: the paths of the two routes.
-
-        `return_to`: where a browser goes at the end when the request named no `return_to`. Default `/`.
-
-        `return_to_origins`: origins that `return_to` may lead to beside paths of this site. Default: none.
-
-        `authorization`: adds to what is asked for: locale, provider, lifetime.
-
-        `on_connected`: runs when an organization was connected, before the browser goes on.
-
-        `on_failed`: runs when one was not, for your log or metrics. What it returns is where the browser goes, by the
-        rules of `return_to`; with None it gets a short page of text.
-
-        Raises `ConfigError` or `InvalidError`, naming the setting.
-        """
-        self._flow = Flow(
-            client,
-            redirect_uri,
-            connect_path=connect_path,
-            return_to=return_to,
-            return_to_origins=return_to_origins,
-        )
-        self._client = client
-        self._tenant = tenant
-        self._authorization = authorization
-        self._on_connected = on_connected
-        self._on_failed = on_failed
-        self.blueprint = Blueprint("orgconnect", __name__)
-        """The two routes, as the endpoints `orgconnect.connect` and `orgconnect.callback`."""
-        self.blueprint.add_url_rule(connect_path, "connect", self.connect)
-        self.blueprint.add_url_rule(callback_path, "callback", self.callback)
-
-    def connect(self) -> Response:
-        """Sends an owner to Cronofy; `?return_to=` says where to go in the end."""
-        try:
-            extras = AuthorizationExtras() if self._authorization is None else self._authorization()
-            answer = self._flow.begin(self._tenant(), request.args.getlist("return_to"), extras)
-        except OrgconnectError as error:
-            answer = self._failed(error)
-        return self._response(answer)
-
-    def callback(self) -> Response:
-        """Completes what `connect` began in this browser. Writes the token store."""
-        try:
-            resumed = self._flow.resume(self._tenant(), request.cookies.get(self._flow.cookie))
-            query = request.query_string.decode("ascii", "replace")
-            connection = self._client.complete(resumed.pending, f"?{query}")
-            if self._on_connected is not None:
-                self._on_connected(connection)
-            answer = self._flow.finished(resumed.return_to)
-        except OrgconnectError as error:
-            answer = self._failed(error)
-        return self._response(answer)
-
-    def organization(self) -> Organization:
-        """The organization of whoever makes the current request. No I/O of its own: whether it is connected is found
-        out when it is used.
-
-        Raises `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
-        """
-        return self._client.organization(tenant_of(self._tenant()))
+    blueprint: Blueprint
+    """The two routes, as the endpoints `orgconnect.connect` and `orgconnect.callback`."""
 
     def reconnect(self, error: Exception) -> Response:
         """Sends whoever looks at a page to `connect` when only a new authorization helps; other errors are raised
@@ -128,23 +47,25 @@ class OrganizationConnect:
             raise error
         return self._response(answer)
 
-    def _failed(self, error: OrgconnectError) -> Answer:
-        return self._flow.failed(error, None if self._on_failed is None else self._on_failed(error))
+    def _add_routes(self, connect_path: str, callback_path: str) -> None:
+        self.blueprint = Blueprint("orgconnect", __name__)
+        self.blueprint.add_url_rule(connect_path, "connect", self.connect)
+        self.blueprint.add_url_rule(callback_path, "callback", self.callback)
+
+    def _return_to(self) -> list[str]:
+        return request.args.getlist("return_to")
+
+    def _query(self) -> str:
+        return request.query_string.decode("ascii", "replace")
+
+    def _cookies(self) -> Mapping[str, str]:
+        return request.cookies
 
     def _response(self, answer: Answer) -> Response:
         response = Response(answer.text, answer.status, answer.headers, content_type="text/plain; charset=utf-8")
         # What was checked is what is sent: nothing is made absolute or encoded again.
         response.autocorrect_location_header = False
-        if answer.cookie is not None:
-            response.set_cookie(
-                self._flow.cookie,
-                answer.cookie,
-                max_age=answer.max_age,
-                secure=self._flow.secure,
-                httponly=True,
-                # The browser comes from Cronofy's pages.
-                samesite="Lax",
-            )
+        self._flow.set_cookie(response, answer)
         return response
 
 

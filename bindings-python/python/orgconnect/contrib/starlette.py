@@ -29,13 +29,16 @@ Maybe: TypeAlias = Awaitable[T] | T
 class OrganizationConnect:
     """Connects the organization of each tenant.
 
-        calendars = OrganizationConnect(client, "https://app.example/connect/callback", tenant=signed_in_tenant)
-        app = Starlette(routes=[*calendars.routes, Route("/members", members)])
-        app.add_exception_handler(OrgconnectError, calendars.reconnect)
+    ```python
+    calendars = OrganizationConnect(client, "https://app.example/connect/callback", tenant=signed_in_tenant)
+    app = Starlette(routes=[*calendars.routes, Route("/members", members)])
+    app.add_exception_handler(OrgconnectError, calendars.reconnect)
 
-        async def members(request):
-            organization = await calendars.organization(request)
-            return JSONResponse([member.email async for member in organization.members.list()])
+
+    async def members(request):
+        organization = await calendars.organization(request)
+        return JSONResponse([member.email async for member in organization.members.list()])
+    ```
 
     With FastAPI: `app.router.routes.extend(calendars.routes)`, and `Depends(calendars.organization)`.
     """
@@ -140,16 +143,7 @@ class OrganizationConnect:
 
     def _response(self, answer: Answer) -> Response:
         response = PlainTextResponse(answer.text, answer.status, answer.headers)
-        if answer.cookie is not None:
-            response.set_cookie(
-                self._flow.cookie,
-                answer.cookie,
-                max_age=answer.max_age,
-                secure=self._flow.secure,
-                httponly=True,
-                # The browser comes from Cronofy's pages.
-                samesite="lax",
-            )
+        self._flow.set_cookie(response, answer)
         return response
 
 
