@@ -51,7 +51,7 @@ test-api: ## Validate the description, and the sandbox against it
 	@tools/test api
 
 test-python: ## Check the Python package, and run its tests and the scenarios
-	@tools/setup compiler python
+	@tools/setup compiler services python
 	@tools/test python
 
 test-swift: ## Run the tests of the Swift package, the scenarios among them

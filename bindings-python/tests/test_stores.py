@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,6 +23,7 @@ from orgconnect import FileStore, Keys, MemoryStore, SealedStore, SqliteStore, S
 from orgconnect import stores as contract
 from orgconnect.stores import ConnectionKey, Lease, ListedRecord, ListQuery, Record, StoredRecord, StoreError
 from orgconnect.testing import Sandbox
+from servers import Server
 
 
 def test_the_stores_of_the_package_keep_their_contract(tmp_path: Path) -> None:
@@ -231,6 +238,129 @@ def test_sealed_records_move_to_another_key(tmp_path: Path, orgconnect_sandbox: 
     store.replace_keys(new)
     assert orgconnect_sandbox.client(store=store).connection("clinic").summary().state == "active"
     assert new.current_id in repr(new)
+
+
+@pytest.fixture(scope="module", params=["postgres", "redis"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server of the tests' own."""
+    with Server(request.param) as server:
+        yield server
+
+
+def test_a_store_on_a_server_keeps_its_contract(server: Server) -> None:
+    store = server.store()
+    contract.prepare(store)
+    contract.check(store)
+    assert contract.open(server.url).identity == store.identity
+    assert "canary" not in f"{store!r}"
+    sealed = SealedStore(server.store(), Keys.from_base64(Keys.generate()))
+    contract.check(sealed)
+
+
+async def test_a_store_on_a_server_keeps_its_contract_on_an_event_loop(server: Server) -> None:
+    store = server.store()
+    await contract.prepare_async(store)
+    await contract.check_async(store)
+
+
+def test_two_clients_share_what_a_server_keeps(server: Server) -> None:
+    with Sandbox(now=datetime(2031, 3, 3, 9, tzinfo=timezone.utc)) as sandbox:
+        clients = [sandbox.client(store=server.store()) for _ in range(2)]
+        sandbox.connect(clients[0], connection_id="clinic")
+        for expiry in range(1, 4):
+            sandbox.advance(7200)
+            with ThreadPoolExecutor(8) as pool:
+                calls = [client.organization("clinic").members.list().all for client in clients * 8]
+                assert [len(members) for members in pool.map(lambda call: call(), calls)] == [5] * 16
+            assert sum(sandbox.counters()["refreshes"].values()) == expiry
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_reaches_the_server_by_connections_of_its_own(server: Server) -> None:
+    with Sandbox() as sandbox:
+        client = sandbox.client(store=server.store())
+        organization = sandbox.connect(client).organization
+        assert len(organization.members.list().all()) == 5
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:
+                done = 1
+                with contextlib.suppress(BaseException):
+                    sandbox.expire()
+                    done = 0 if len(organization.members.list().all()) == 5 else 2
+                os._exit(done)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            assert len(organization.members.list().all()) == 5
+
+
+def test_a_server_that_is_gone_is_a_passing_failure_of_the_store(server: Server) -> None:
+    with Sandbox(now=datetime(2031, 3, 3, 9, tzinfo=timezone.utc)) as sandbox:
+        client = sandbox.client(store=server.store())
+        organization = sandbox.connect(client).organization
+        server.tell("kill")
+        try:
+            # The token that is in memory is good, and is used.
+            assert len(organization.members.list().all()) == 5
+            sandbox.advance(7200)
+            with pytest.raises(orgconnect.StoreError) as raised:
+                organization.members.list().all()
+            assert raised.value.is_transient
+            assert sum(sandbox.counters()["refreshes"].values()) == 0
+        finally:
+            server.tell("start")
+        # What was saved is there again with the server, unless it keeps nothing.
+        if server.kind == "postgres":
+            assert len(organization.members.list().all()) == 5
+
+
+def test_the_keyring_keeps_the_key_and_sealed_files_the_tokens(tmp_path: Path) -> None:
+    code = """
+import sys
+from orgconnect import KeyringStore, Keys, stores
+from orgconnect.testing import Sandbox
+directory = sys.argv[1]
+store = KeyringStore(directory)
+stores.check(store)
+assert store.is_encrypted
+with Sandbox() as sandbox:
+    token = sandbox.connect(sandbox.client(store=store), connection_id="clinic").access_token().expose()
+    again = sandbox.client(store=stores.open("keyring:" + directory))
+    assert len(again.organization("clinic").members.list().all()) == 5
+    print("kept", token)
+"""
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    unlock = "printf '\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DBUS_", "DISPLAY"))}
+    done = subprocess.run(
+        [
+            "dbus-run-session",
+            "--",
+            "sh",
+            "-c",
+            f'{unlock} && exec "$0" "$@"',
+            sys.executable,
+            "-c",
+            code,
+            tmp_path / "t",
+        ],
+        env={
+            **environment,
+            "PYTHONPATH": ":".join(sys.path),
+            "HOME": str(tmp_path),
+            "XDG_RUNTIME_DIR": str(runtime),
+            "XDG_DATA_HOME": str(tmp_path / "data"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.startswith("kept "), done.stderr
+    token = done.stdout.split()[1].encode()
+    kept = [path.read_bytes() for path in (tmp_path / "t").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(token in content for content in kept)
 
 
 def test_addresses_of_servers_are_checked_and_never_shown() -> None:

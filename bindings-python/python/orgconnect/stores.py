@@ -46,6 +46,8 @@ __all__ = [
     "check",
     "check_async",
     "open",
+    "prepare",
+    "prepare_async",
     "rewrap_all",
     "rewrap_all_async",
 ]
@@ -193,6 +195,22 @@ def open(text: str) -> Store:
     never shown.
     """
     return open_store(text)
+
+
+def prepare(store: PostgresStore | RedisStore) -> None:
+    """Reaches the server and makes what the store needs in it, such as its tables. For when a program is deployed or
+    starts: otherwise the first call does it.
+
+    Raises `StoreError` if the server can't be reached, or refuses.
+    """
+    store.prepare().wait()
+
+
+async def prepare_async(store: PostgresStore | RedisStore) -> None:
+    """Like `prepare`, to be awaited."""
+    from ._loop import outcome
+
+    await outcome(store.prepare())
 
 
 class Rewrapped(NamedTuple):
