@@ -26,16 +26,12 @@ import pytest
 
 import orgconnect
 from orgconnect.testing import REDIRECT_URI, Sandbox
+from pieces import blocks
 
 ROOT = Path(__file__).parent.parent
 SECTIONS = dict(
     re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "docs/cookbook.md").read_text(), re.DOTALL | re.MULTILINE)
 )
-
-
-def blocks(section: str) -> list[str]:
-    found: list[str] = re.findall(r"```python\n(.*?)```", SECTIONS[section], re.DOTALL)
-    return found
 
 
 class Kitchen:
@@ -46,7 +42,7 @@ class Kitchen:
         self.names: dict[str, Any] = {"__name__": "__main__"}
 
     def run(self, section: str) -> None:
-        for block in [*blocks("The client"), *blocks(section)]:
+        for block in [*blocks(SECTIONS["The client"]), *blocks(SECTIONS[section])]:
             named = re.match(r"# (\S+\.py)\n", block)
             if named:
                 Path(named[1]).write_text(block)
@@ -261,7 +257,7 @@ CHECKS: dict[str, Callable[[Kitchen], None]] = {
 
 def test_every_section_is_tried() -> None:
     assert list(CHECKS) == list(SECTIONS)
-    assert all(blocks(section) for section in SECTIONS)
+    assert all(blocks(section) for section in SECTIONS.values())
 
 
 @pytest.mark.parametrize("section", list(CHECKS))

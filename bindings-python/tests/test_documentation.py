@@ -19,6 +19,7 @@ import pytest
 import orgconnect
 import orgconnect.api
 from orgconnect._calls import Area, AsyncArea, Operation
+from pieces import blocks
 
 ROOT = Path(__file__).parent.parent
 DESCRIPTION = ROOT.parent / "api" / "areas"
@@ -133,13 +134,9 @@ def test_the_asynchronous_classes_mirror_the_synchronous_ones() -> None:
         assert public[0] == public[1], (one, other)
 
 
-def blocks(path: Path) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
-
-
 def test_what_the_readme_shows_runs() -> None:
     names: dict[str, Any] = {"__name__": "readme"}
-    shown = blocks(ROOT / "README.md")
+    shown = blocks((ROOT / "README.md").read_text())
     assert len(shown) > 5
     for block in shown:
         exec(compile(block, "README.md", "exec"), names)
@@ -147,7 +144,7 @@ def test_what_the_readme_shows_runs() -> None:
 
 
 def test_the_quickstart_stands_alone() -> None:
-    quickstart = blocks(ROOT / "README.md")[0]
+    quickstart = blocks((ROOT / "README.md").read_text())[0]
     environment = {"PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", quickstart], env=environment, capture_output=True, text=True, check=False
