@@ -211,9 +211,10 @@ impl Client {
         Ok(Verifier(self.0.client().or_raise(py)?.webhooks()))
     }
 
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        // The core's text holds no secret.
-        Ok(format!("{:?}", self.0.client().or_raise(py)?))
+    /// Data center (or base URL) and client id.
+    #[getter]
+    fn namespace(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.0.client().or_raise(py)?.namespace())
     }
 }
 

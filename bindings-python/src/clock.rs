@@ -8,7 +8,7 @@ use pyo3::{prelude::*, types::PyDateTime};
 use crate::convert::{duration, instant, time};
 
 /// A clock that moves only when told to, for tests.
-#[pyclass(frozen, module = "orgconnect._native")]
+#[pyclass(frozen, module = "orgconnect")]
 pub(crate) struct ManualClock(pub(crate) Arc<orgconnect::ManualClock>);
 
 #[pymethods]
@@ -31,6 +31,6 @@ impl ManualClock {
     }
 
     fn __repr__(&self) -> String {
-        format!("ManualClock({})", self.0.now())
+        format!("<ManualClock at {}>", self.0.now())
     }
 }

@@ -96,12 +96,13 @@ impl Connection {
 
 /// What is known of a connection, by the names of `orgconnect.ConnectionSummary`.
 pub(crate) fn summary<'py>(py: Python<'py>, summary: &ConnectionSummary) -> PyResult<Bound<'py, PyDict>> {
-    let (state, since, interrupted) = match &summary.state {
-        ConnectionState::Active => ("active", None, false),
-        ConnectionState::Dead { at, interrupted } => ("dead", Some(*at), *interrupted),
-        ConnectionState::Revoking { at } => ("revoking", Some(*at), false),
-        ConnectionState::Revoked { at } => ("revoked", Some(*at), false),
-        _ => ("unknown", None, false),
+    let (state, since, interrupted, reason) = match &summary.state {
+        ConnectionState::Active => ("active", None, false, None),
+        ConnectionState::Dead { at, interrupted } => ("dead", Some(*at), *interrupted, None),
+        ConnectionState::Revoking { at } => ("revoking", Some(*at), false, None),
+        ConnectionState::Revoked { at } => ("revoked", Some(*at), false, None),
+        ConnectionState::Unreadable { reason } => ("unreadable", None, false, Some(reason)),
+        _ => ("unknown", None, false, None),
     };
     let kind = match summary.kind {
         ConnectionKind::Organization => "organization",
@@ -115,6 +116,7 @@ pub(crate) fn summary<'py>(py: Python<'py>, summary: &ConnectionSummary) -> PyRe
     parts.set_item("state", state)?;
     parts.set_item("since", since.map(|at| time(py, at)).transpose()?)?;
     parts.set_item("interrupted", interrupted)?;
+    parts.set_item("reason", reason)?;
     parts.set_item("sub", &summary.sub)?;
     parts.set_item("scope", &summary.scope)?;
     parts.set_item("issued_at", time(py, summary.issued_at)?)?;

@@ -34,9 +34,4 @@ impl EmbedTokens {
         let token = self.0.sign(object(py, "claims", claims)?, &SystemClock).or_raise(py)?;
         Ok(token.expose().to_owned())
     }
-
-    fn __repr__(&self) -> String {
-        // The core's text holds no secret.
-        format!("{:?}", self.0)
-    }
 }

@@ -5,7 +5,7 @@ use pyo3::{prelude::*, types::PyDateTime};
 use crate::convert::time;
 
 /// An authorization that waits for its callback.
-#[pyclass(frozen, module = "orgconnect._native")]
+#[pyclass(frozen, module = "orgconnect")]
 pub(crate) struct PendingAuthorization {
     pub(crate) inner: orgconnect::PendingAuthorization,
     text: String,

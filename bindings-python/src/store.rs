@@ -45,7 +45,7 @@ impl Source {
 }
 
 /// A place that keeps tokens.
-#[pyclass(frozen, subclass, module = "orgconnect._native")]
+#[pyclass(frozen, subclass, module = "orgconnect")]
 pub(crate) struct Store(pub(crate) Arc<Source>);
 
 impl Store {
@@ -75,8 +75,9 @@ impl Store {
         Ok(Work::new(call, |py, broken| Ok(broken.into_pyobject(py)?.into_any().unbind())))
     }
 
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!("<orgconnect store {}>", self.store(py)?.identity()))
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let identity = slf.get().store(slf.py())?.identity();
+        Ok(format!("<{} {identity}>", slf.get_type().name()?))
     }
 }
 
@@ -93,7 +94,7 @@ where
 }
 
 /// Keeps tokens in the memory of this process.
-#[pyclass(frozen, extends = Store, module = "orgconnect._native")]
+#[pyclass(frozen, extends = Store, module = "orgconnect")]
 pub(crate) struct MemoryStore;
 
 #[pymethods]
@@ -106,7 +107,7 @@ impl MemoryStore {
 }
 
 /// Keeps tokens in files of a directory, for many processes of one machine.
-#[pyclass(frozen, extends = Store, module = "orgconnect._native")]
+#[pyclass(frozen, extends = Store, module = "orgconnect")]
 pub(crate) struct FileStore;
 
 #[pymethods]
@@ -118,7 +119,7 @@ impl FileStore {
 }
 
 /// Keeps tokens in a SQLite database, for many processes of one machine.
-#[pyclass(frozen, extends = Store, module = "orgconnect._native")]
+#[pyclass(frozen, extends = Store, module = "orgconnect")]
 pub(crate) struct SqliteStore;
 
 #[pymethods]
@@ -130,7 +131,7 @@ impl SqliteStore {
 }
 
 /// Keeps tokens in files that are sealed with a key in the operating system's keyring.
-#[pyclass(frozen, extends = Store, module = "orgconnect._native")]
+#[pyclass(frozen, extends = Store, module = "orgconnect")]
 pub(crate) struct KeyringStore;
 
 #[pymethods]
@@ -156,7 +157,7 @@ pub(crate) fn open_store(py: Python<'_>, text: String) -> PyResult<Store> {
 }
 
 /// Keeps tokens in PostgreSQL, for any number of machines.
-#[pyclass(frozen, extends = Store, module = "orgconnect._native")]
+#[pyclass(frozen, extends = Store, module = "orgconnect")]
 pub(crate) struct PostgresStore {
     store: Prepared<orgconnect::PostgresStore>,
 }
@@ -178,7 +179,7 @@ impl PostgresStore {
 }
 
 /// Keeps tokens in Redis or Valkey, for any number of machines.
-#[pyclass(frozen, extends = Store, module = "orgconnect._native")]
+#[pyclass(frozen, extends = Store, module = "orgconnect")]
 pub(crate) struct RedisStore {
     store: Prepared<orgconnect::RedisStore>,
 }
@@ -234,7 +235,7 @@ impl HostStore {
 }
 
 /// The keys of a sealed store.
-#[pyclass(frozen, module = "orgconnect._native")]
+#[pyclass(frozen, module = "orgconnect")]
 pub(crate) struct Keys(orgconnect::Keys);
 
 #[pymethods]
@@ -277,12 +278,12 @@ impl Keys {
     }
 
     fn __repr__(&self) -> String {
-        format!("<orgconnect keys, current {}>", self.0.current_id())
+        format!("<Keys, current {}>", self.0.current_id())
     }
 }
 
 /// Encrypts what another store keeps.
-#[pyclass(frozen, extends = Store, module = "orgconnect._native")]
+#[pyclass(frozen, extends = Store, module = "orgconnect")]
 pub(crate) struct SealedStore {
     sealed: Arc<Sealed>,
 }

@@ -43,11 +43,6 @@ impl Verifier {
         let (name, fields) = fields(notification);
         Ok((name, PyBytes::new(py, &text(&fields))))
     }
-
-    fn __repr__(&self) -> String {
-        // The core's text holds no secret.
-        format!("{:?}", self.0)
-    }
 }
 
 /// The class of a notification in `orgconnect.webhooks`, and its fields.

@@ -5,19 +5,25 @@
 3. `Client.organization` opens the connection, today or in a year: tokens are refreshed by themselves.
 4. `Organization.impersonate` acts as a member.
 
-    client = orgconnect.Client("CLIENT_ID", "CLIENT_SECRET", data_center="uk",
-    store=orgconnect.SqliteStore("tokens.db")) pending = client.authorize("https://app.example/callback")   # send the
-    owner to pending.url session["pending"] = pending.serialize()
+```python
+client = orgconnect.Client(
+    "CLIENT_ID", "CLIENT_SECRET", data_center="uk", store=orgconnect.SqliteStore("tokens.db")
+)
+pending = client.authorize("https://app.example/callback")
+session["pending"] = pending.serialize()  # and send the owner to pending.url
 
-    connection = client.complete(session["pending"], callback_url)
-    doc = connection.organization.impersonate(email="doc@example.com")
-    print(doc.userinfo.read())
+connection = client.complete(session["pending"], callback_url)
+doc = connection.organization.impersonate(email="doc@example.com")
+print(doc.userinfo.read())
+```
 
 `AsyncClient` is the same for asyncio. The models are in `orgconnect.api`, what Cronofy posts in
 `orgconnect.webhooks`, stores of your own in `orgconnect.stores`, the sandbox for your tests in `orgconnect.testing`.
 """
 
 import os as _os
+
+from msgspec import Struct as _Struct
 
 from ._batch import Batch, Verdict
 from ._calls import Reply, with_raw_response
@@ -140,6 +146,14 @@ __all__ = [
 ]
 
 __version__ = VERSION
+
+# Tracebacks, representations and pickles name things as programs do, wherever they are written. Types that are read
+# from their annotations stay where these are understood.
+for _name in __all__:
+    _value = globals()[_name]
+    _is_ours = isinstance(_value, type) and _value.__module__.startswith(f"{__name__}._")
+    if _is_ours and not issubclass(_value, _Struct | tuple | str):
+        _value.__module__ = __name__
 
 
 def _before_fork() -> None:

@@ -240,8 +240,14 @@ class _Client:
         """Checks the signatures of what Cronofy posts to this application, and reads it."""
         return Verifier(self._client.webhooks())
 
+    @property
+    def namespace(self) -> str:
+        """The namespace of this application's records in the store: data center (or base URL) and client id."""
+        return self._client.namespace
+
     def __repr__(self) -> str:
-        return repr(self._client)
+        place, _, client_id = self.namespace.rpartition("/")
+        return f"<{type(self).__name__} {client_id} at {place}>"
 
 
 class Client(_Client, SyncHandle, ClientAreas):
@@ -250,10 +256,14 @@ class Client(_Client, SyncHandle, ClientAreas):
     It may be shared by threads, and be made before a process forks. As a context manager it waits, in the end, for what
     goes on in the background.
 
-        client = orgconnect.Client("CLIENT_ID", "CLIENT_SECRET", data_center="uk",
-        store=orgconnect.SqliteStore("tokens.db")) pending = client.authorize("https://app.example/callback")
-        connection = client.complete(pending, callback_url)
-        for member in connection.organization.members.list(): ...
+    ```python
+    store = orgconnect.SqliteStore("tokens.db")
+    client = orgconnect.Client("CLIENT_ID", "CLIENT_SECRET", data_center="uk", store=store)
+    pending = client.authorize("https://app.example/callback")
+    connection = client.complete(pending, callback_url)
+    for member in connection.organization.members.list():
+        print(member.email)
+    ```
     """
 
     def _use(self, client: NativeClient, native: NativeHandle | None = None) -> None:
@@ -357,7 +367,8 @@ class Client(_Client, SyncHandle, ClientAreas):
 
     def connections(self, *, after: str | None = None, limit: int = 100) -> list[ConnectionSummary]:
         """Lists stored connections in the order of their ids, at most `limit`, beginning after `after`. Reads the token
-        store only. Records that can't be read are left out, so a page may be short; only an empty one is the end.
+        store only. One whose record can't be read is listed as `unreadable`. A page may be short; only an empty one is
+        the end.
         """
         return [summary_of(parts) for parts in self._client.connections(after, limit).wait()]
 
@@ -507,7 +518,8 @@ class AsyncClient(_Client, AsyncHandle, AsyncClientAreas):
 
     async def connections(self, *, after: str | None = None, limit: int = 100) -> list[ConnectionSummary]:
         """Lists stored connections in the order of their ids, at most `limit`, beginning after `after`. Reads the token
-        store only. Records that can't be read are left out, so a page may be short; only an empty one is the end.
+        store only. One whose record can't be read is listed as `unreadable`. A page may be short; only an empty one is
+        the end.
         """
         return [summary_of(parts) for parts in await outcome(self._client.connections(after, limit))]
 

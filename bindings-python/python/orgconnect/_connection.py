@@ -21,19 +21,21 @@ class ConnectionSummary(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     """What it is for: `organization`, `account` or `service_account`."""
     state: str
-    """Whether it can be used: `active`, `dead`, `revoking` or `revoked`."""
+    """Whether it can be used: `active`, `dead`, `revoking` or `revoked`; `unreadable` if its record can't be read."""
     since: datetime | None
     """Since when it can't be used."""
     interrupted: bool
     """Whether a refresh had been interrupted before Cronofy said that the grant is gone."""
+    reason: str | None
+    """Why the record can't be read, and what to do."""
     sub: str | None
     """The `sub` of whoever granted it."""
     scope: str | None
     """The scope that was granted, separated by blanks."""
     issued_at: datetime
-    """When the access token was issued."""
+    """When the access token was issued. The beginning of 1970 if the record can't be read."""
     expires_at: datetime
-    """When the access token ends. It is refreshed before."""
+    """When the access token ends. It is refreshed before. The beginning of 1970 if the record can't be read."""
     version: int
     """How often the record has been written."""
     extra: dict[str, Any]

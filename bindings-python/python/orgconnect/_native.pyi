@@ -65,6 +65,8 @@ class Client:
     def complete_delegated(
         self, code: str, callback_url: str, connection_id: str | None = None
     ) -> Work[Connection]: ...
+    @property
+    def namespace(self) -> str: ...
     def import_connection(self, id: str, refresh_token: str) -> Work[Connection]: ...
     def connection(self, id: str) -> Connection: ...
     def handle(self) -> Handle: ...
@@ -206,8 +208,8 @@ class PostgresStore(Store):
     """Keeps tokens in PostgreSQL, for any number of machines.
 
     The URL is like `postgres://user:password@host:5432/database`. No I/O: the server is reached when the store is first
-    used, or by `prepare`. Raises `StoreError`, code `store_refused`, naming what is wrong with the URL, which itself is
-    never shown.
+    used, or by `stores.prepare`. Raises `StoreError`, code `store_refused`, naming what is wrong with the URL, which
+    itself is never shown.
     """
 
     def __new__(cls, url: str) -> PostgresStore: ...
@@ -218,8 +220,8 @@ class RedisStore(Store):
     """Keeps tokens in Redis or Valkey, for any number of machines.
 
     The URL is like `rediss://user:password@host:6379/0`. No I/O: the server is reached when the store is first used,
-    or by `prepare`. Raises `StoreError`, code `store_refused`, naming what is wrong with the URL, which itself is
-    never shown.
+    or by `stores.prepare`. Raises `StoreError`, code `store_refused`, naming what is wrong with the URL, which itself
+    is never shown.
     """
 
     def __new__(cls, url: str) -> RedisStore: ...

@@ -44,6 +44,9 @@ Path = str | PathLike[str]
 def call_options(retries: int | None, extra: dict[str, Any] | None) -> tuple[int | None, bytes | None]:
     """The options of a call as the core takes them."""
     from ._calls import encode
+    from ._errors import InvalidError
 
+    if retries is not None and retries < 0:
+        raise InvalidError.of("retries", "must not be negative; 0 switches repeating off")
     attempts = None if retries is None else retries + 1
     return attempts, None if extra is None else encode(extra)

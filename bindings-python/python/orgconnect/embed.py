@@ -17,11 +17,13 @@ __all__ = ["EmbedTokens"]
 class EmbedTokens:
     """Signs embed tokens with the key pair of an embed.
 
+    ```python
     tokens = EmbedTokens("EMB_public", "ESK_secret")
     token = tokens.sign({"sub": "user-7"}).expose()
+    ```
     """
 
-    __slots__ = ("_native",)
+    __slots__ = ("_native", "_public_key")
 
     def __init__(self, public_key: str, secret: str | Secret, *, lifetime: Seconds | None = None) -> None:
         """Takes the embed's public key (`EMB_…`) and its secret (`ESK_…`). Tokens live for `lifetime`, at most 24
@@ -31,6 +33,7 @@ class EmbedTokens:
         """
         text = secret.expose() if isinstance(secret, Secret) else secret
         self._native = NativeEmbedTokens(public_key, text, lifetime)
+        self._public_key = public_key
 
     def sign(self, claims: dict[str, Any]) -> Secret:
         """Signs a token that carries these claims about the user, beside `iss`, `iat`, `exp`, `aud` and `jti`.
@@ -40,4 +43,4 @@ class EmbedTokens:
         return Secret(self._native.sign(encode(claims)))
 
     def __repr__(self) -> str:
-        return repr(self._native)
+        return f"<EmbedTokens {self._public_key}>"

@@ -175,7 +175,7 @@ class Verifier:
         return notification
 
     def __repr__(self) -> str:
-        return repr(self._native)
+        return "<Verifier>"
 
 
 class ReplayGuard:
