@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench bench-refresher bench-node test-node test-runtimes docs setup clean sbom
+.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench bench-refresher bench-node test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -19,7 +19,7 @@ sandbox: ## Run the sandbox in the foreground
 	@$(RUN) sandbox
 
 test: ## Run every suite and print one line for all of them
-	@tools/setup compiler browser services clients python typescript examples swift kotlin
+	@tools/setup compiler browser services clients python typescript examples swift kotlin deny fuzz
 	@tools/test all
 
 test-rust: ## Run the Rust tests (the browser tests among them)
@@ -46,6 +46,14 @@ test-models: ## Try 100,000 schedules of callers, processes and flights, and eve
 	@tools/setup compiler
 	@tools/test models
 
+fuzz: ## Fuzz every target for SECONDS=600 each, two at a time; TARGET=callback runs one
+	@tools/setup fuzz
+	@FUZZ_SECONDS="$(or $(SECONDS),600)" TARGET="$(TARGET)" tools/test fuzz
+
+deny: ## Check licences, banned crates, sources and known vulnerabilities; DATABASE=PATH names a clone of RustSec's
+	@tools/setup compiler deny
+	@tools/deny $(DATABASE)
+
 test-api: ## Validate the description, and the sandbox against it
 	@tools/setup compiler clients
 	@tools/test api
@@ -70,8 +78,8 @@ bench-python: ## Measure the Python package beside other clients
 	@tools/setup compiler python
 	@tools/bench-python
 
-lint: ## Check formatting, lints, documentation and generated code
-	@tools/setup compiler python typescript
+lint: ## Check formatting, lints, documentation, generated code and dependencies
+	@tools/setup compiler python typescript deny
 	@tools/test lint
 
 sbom: ## Write a bill of materials (CycloneDX) of the Rust crate to target/sbom.json
@@ -111,7 +119,7 @@ docs: ## Build the documentation of the Rust crates, and a page of the API's des
 	@npx --yes @redocly/cli@2 build-docs api/openapi.yaml --output target/doc/cronofy-api.html
 
 setup: ## Install what all suites need
-	@tools/setup compiler browser services clients python typescript examples swift kotlin
+	@tools/setup compiler browser services clients python typescript examples swift kotlin deny fuzz
 
 clean: ## Remove what was built
 	@$(CARGO) clean

@@ -39,6 +39,7 @@ mod auth;
 mod availability;
 mod body;
 mod call;
+mod canary;
 mod clock;
 mod control;
 mod counters;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::body;
+use crate::{body, canary};
 
 /// How many requests are remembered.
 const CAPACITY: usize = 2_000;
@@ -69,6 +69,18 @@ impl RecordedRequest {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// What stands where a secret is expected, at the places where secrets usually are.
+    fn secrets(&self) -> Vec<String> {
+        let of_pairs = |text: &str| {
+            let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect::<Vec<_>>();
+            pairs.into_iter().filter(|(name, _)| SECRET.contains(&name.as_str())).map(|(_, value)| value)
+        };
+        let body = serde_json::from_str::<Value>(&self.body).unwrap_or_default();
+        let of_body = SECRET.iter().filter_map(|name| body[*name].as_str().map(str::to_owned));
+        let bearer = self.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        of_pairs(&self.query).chain(of_body).chain(bearer.map(str::to_owned)).collect()
+    }
+
     /// The same request with every secret cut down to its first letters.
     pub fn masked(mut self) -> Self {
         for (name, value) in &mut self.headers {
@@ -117,6 +129,7 @@ impl Recorder {
     pub(crate) fn begin(&mut self, mut request: RecordedRequest) -> u64 {
         self.last += 1;
         request.number = self.last;
+        request.secrets().iter().for_each(|secret| canary::note(secret));
         if self.requests.len() == CAPACITY {
             self.requests.pop_front();
         }

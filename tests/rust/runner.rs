@@ -188,6 +188,8 @@ impl Runner {
 
     /// Compares a reply or an error with what is expected, and returns the reply's body.
     fn judge(&self, step: &Step, result: Result<Reply, Error>) -> Outcome<Value> {
+        // What a user could print of an outcome is searched for secrets.
+        orgconnect_test_canary::note(&result);
         match (&step.error, result) {
             (None, Ok(reply)) => {
                 let next = reply.next_page.is_some();
@@ -276,6 +278,7 @@ impl Runner {
 }
 
 fn judge_empty(step: &Step, result: Result<(), Error>) -> Outcome {
+    orgconnect_test_canary::note(&result);
     match (&step.error, result) {
         (None, Ok(())) => Ok(()),
         (None, Err(error)) => Err(format!("it failed: {error:?}")),

@@ -69,6 +69,7 @@ impl World {
     /// # Errors
     /// What could not be set up, and why.
     pub async fn open(given: &Given) -> Outcome<Self> {
+        orgconnect_test_canary::watch();
         let sandbox = Sandbox::builder().seed(given.seed).start().await.map_err(|error| error.to_string())?;
         let http = http()?;
         let at = |path: &str| format!("{}{path}", sandbox.url());

@@ -21,6 +21,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) async fn open() -> Self {
+        orgconnect_test_canary::watch();
         let sandbox = Sandbox::builder().start().await.unwrap();
         let new = NewApplication { name: "CLI".into(), ..NewApplication::default() };
         let application = sandbox.control().create_application(new);
@@ -124,6 +125,9 @@ pub(crate) fn get(url: &str) -> String {
     reply
 }
 
+/// What a command has printed.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    orgconnect_test_canary::line(&text);
+    text
 }

@@ -38,6 +38,7 @@ impl World {
     }
 
     pub(crate) async fn with_store(store: Arc<dyn TokenStore>) -> Self {
+        orgconnect_test_canary::watch();
         let sandbox = Sandbox::builder().start().await.unwrap();
         let application = sandbox
             .control()

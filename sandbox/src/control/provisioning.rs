@@ -30,7 +30,7 @@ impl Control {
     pub fn create_admin_api_key(&self, organization_id: &str) -> Result<String, SandboxError> {
         self.attempt(|world| {
             let organization = known_organization(world, organization_id)?;
-            let key = format!("ADM_{}", world.ids.text(38));
+            let key = world.ids.admin_api_key();
             world
                 .store
                 .put(&AdminApiKey { key: key.clone(), organization_id: organization.organization_id })?;

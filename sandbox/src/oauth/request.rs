@@ -125,7 +125,7 @@ impl AuthorizationRequest {
             redirect_uri,
             scope: filled("scope").unwrap_or_default(),
             delegated_scope: filled("delegated_scope"),
-            state: text("state"),
+            state: text("state").inspect(|state| crate::canary::note(state)),
             provider_name: filled("provider_name"),
             link: None,
         };

@@ -5,6 +5,8 @@ use std::cell::Cell;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::canary::marked;
+
 const ALPHANUMERIC: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// Makes ids (prefix and 24 hex digits), tokens and secrets.
@@ -62,12 +64,17 @@ impl Ids {
 
     /// A code, an access token or a refresh token: 32 ASCII characters.
     pub(crate) fn token(&self) -> String {
-        self.text(32)
+        marked(self.text(32))
     }
 
     /// A client secret: `CRN_` and 38 characters.
     pub(crate) fn client_secret(&self) -> String {
-        format!("CRN_{}", self.text(38))
+        format!("CRN_{}", marked(self.text(38)))
+    }
+
+    /// An Admin API key: `ADM_` and 38 characters.
+    pub(crate) fn admin_api_key(&self) -> String {
+        format!("ADM_{}", marked(self.text(38)))
     }
 
     fn fill(&self, bytes: &mut [u8]) {

@@ -33,6 +33,7 @@ impl World {
     }
 
     pub async fn on(store: Arc<dyn TokenStore>) -> Self {
+        orgconnect_test_canary::watch();
         let sandbox = Sandbox::builder().start().await.unwrap();
         let application = sandbox
             .control()
