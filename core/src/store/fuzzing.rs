@@ -128,15 +128,13 @@ mod seal {
                 }
             }
             let Ok(text) = std::str::from_utf8(&octets) else { return };
-            if text != *payload {
-                for store in [strict, lenient] {
-                    assert!(
-                        store.open(keys, &key, text).is_err(),
-                        "a changed record was opened: {text} from {}",
-                        *payload
-                    );
-                }
+            if text == *payload {
+                return;
             }
+            let said = format!("a changed record was opened: {text} from {}", *payload);
+            assert!(strict.open(keys, &key, text).is_err(), "{said}");
+            // One that reads clear text as well takes an object in its place, as it says.
+            assert!(text.starts_with('{') || lenient.open(keys, &key, text).is_err(), "{said}");
         });
     }
 }
