@@ -2,6 +2,7 @@
 
 mod document;
 pub mod kotlin;
+mod layout;
 pub mod python;
 pub mod rust;
 pub mod swift;
@@ -62,6 +63,7 @@ pub fn all() -> Vec<Box<dyn Language>> {
     vec![
         Box::new(rust::Rust),
         Box::new(kotlin::Kotlin),
+        Box::new(kotlin::KotlinExamples),
         Box::new(python::Python),
         Box::new(typescript::TypeScript),
         Box::new(swift::Swift),

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 /// Names that generated code may mention, with where they come from.
 const NAMES: &[&str] = &[
+    "io.github.orgconnect.Account",
+    "io.github.orgconnect.Client",
     "io.github.orgconnect.Handle",
     "io.github.orgconnect.Nullable",
+    "io.github.orgconnect.Organization",
     "io.github.orgconnect.Pages",
     "io.github.orgconnect.Secret",
+    "io.github.orgconnect.ServiceAccount",
     "io.github.orgconnect.Time",
     "io.github.orgconnect.internal.Calls",
     "io.github.orgconnect.internal.ExtraSerializer",
@@ -32,7 +36,9 @@ const NAMES: &[&str] = &[
     "kotlinx.serialization.builtins.nullable",
     "kotlinx.serialization.builtins.serializer",
     "kotlinx.serialization.json.Json",
+    "kotlinx.serialization.json.JsonArray",
     "kotlinx.serialization.json.JsonElement",
+    "kotlinx.serialization.json.JsonNull",
     "kotlinx.serialization.json.JsonObject",
     "kotlinx.serialization.json.JsonPrimitive",
     "java.time.Instant",

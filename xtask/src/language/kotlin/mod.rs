@@ -2,6 +2,7 @@
 //!
 //! The templates write what ktlint accepts, so nothing is formatted afterwards: generating needs no JVM.
 
+mod example;
 mod imports;
 pub mod spelling;
 
@@ -21,6 +22,10 @@ use crate::model::{Api, Definition, Operation, Step, Type};
 /// The Kotlin package.
 #[derive(Debug)]
 pub struct Kotlin;
+
+/// The examples of its documentation.
+#[derive(Debug)]
+pub struct KotlinExamples;
 
 impl Language for Kotlin {
     fn name(&self) -> &'static str {
@@ -78,14 +83,13 @@ impl Language for Kotlin {
         environment
             .add_filter("items", |value: Value| read::<Vec<Step>>(value).map(|steps| spelling::path(&steps)));
         environment.add_filter("imports", |body: &str| imports::imports(body));
-        let operations: BTreeMap<String, Operation> = api
-            .operations()
-            .into_iter()
-            .map(|operation| (operation.name.clone(), operation.clone()))
-            .collect();
-        environment.add_filter("call_doc", move |name: &str| match operations.get(name) {
-            Some(operation) => Ok(doc(&document::operation(operation, spelling::name, ""), 4)),
-            None => Err(Error::new(ErrorKind::InvalidOperation, format!("`{name}` is not an operation"))),
+        let known = Known::of(api);
+        environment.add_filter("call_doc", move |name: &str, property: &str, handle: &str| {
+            let width = spelling::WIDTH - spelling::INDENT - " * ".len();
+            let example = known.example(name, property, handle, width)?;
+            let text =
+                document::operation(known.operation(name)?, spelling::name, &format!("```\n{example}\n```"));
+            Ok::<_, Error>(doc(&text, spelling::INDENT))
         });
         // A request whose fields are all optional need not be given.
         let optional: BTreeSet<String> = api
@@ -119,6 +123,72 @@ impl Language for Kotlin {
     }
 }
 
+impl Language for KotlinExamples {
+    fn name(&self) -> &'static str {
+        "kotlin"
+    }
+
+    fn output(&self) -> &'static str {
+        "uniffi/kotlin/src/test/kotlin/io/github/orgconnect/api"
+    }
+
+    fn comment(&self) -> &'static str {
+        "//"
+    }
+
+    fn files(&self, api: &Api) -> Vec<File> {
+        let context = json!({ "areas": &api.areas });
+        let source = "api/openapi.yaml and api/areas/*.yaml";
+        vec![File::new("Examples.kt", "examples.kt.jinja", source, context)]
+    }
+
+    fn teach(&self, environment: &mut Environment<'static>, api: &Api) -> io::Result<()> {
+        environment.add_filter("name", |name: &str| spelling::name(name));
+        environment.add_filter("pascal", |name: &str| name.to_pascal_case());
+        environment.add_filter("imports", |body: &str| imports::imports(body));
+        let known = Known::of(api);
+        environment.add_filter("example", move |name: &str, property: &str, handle: &str| {
+            let width = spelling::WIDTH - spelling::INDENT;
+            let example = known.example(name, property, handle, width)?;
+            Ok::<_, Error>(example.replace('\n', &format!("\n{}", " ".repeat(spelling::INDENT))))
+        });
+        Ok(())
+    }
+
+    fn format(&self, repository: &Path, folder: &Path) -> io::Result<()> {
+        Kotlin.format(repository, folder)
+    }
+}
+
+/// What examples are written from.
+struct Known {
+    operations: BTreeMap<String, Operation>,
+    definitions: BTreeMap<String, Definition>,
+}
+
+impl Known {
+    fn of(api: &Api) -> Self {
+        let named = |operation: &Operation| (operation.name.clone(), operation.clone());
+        Self {
+            operations: api.operations().into_iter().map(named).collect(),
+            definitions: api
+                .definitions()
+                .into_iter()
+                .map(|(name, definition)| (name.to_owned(), definition.clone()))
+                .collect(),
+        }
+    }
+
+    fn operation(&self, name: &str) -> Result<&Operation, Error> {
+        let unknown = || Error::new(ErrorKind::InvalidOperation, format!("`{name}` is not an operation"));
+        self.operations.get(name).ok_or_else(unknown)
+    }
+
+    fn example(&self, name: &str, property: &str, handle: &str, width: usize) -> Result<String, Error> {
+        Ok(example::call(self.operation(name)?, property, handle, &self.definitions, width))
+    }
+}
+
 /// The properties of each handle: the areas, as their types.
 fn handles(api: &Api) -> serde_json::Value {
     let mut handles: BTreeMap<&str, Vec<serde_json::Value>> = BTreeMap::new();
@@ -142,8 +212,8 @@ fn handles(api: &Api) -> serde_json::Value {
 
 /// A text as `KDoc`.
 fn doc(text: &str, indent: usize) -> String {
-    // A comment can't hold the mark of its end.
-    let text = text.trim().replace("*/", "*&#47;");
+    // A comment can't hold the mark of its end; and comments nest.
+    let text = text.trim().replace("*/", "*&#47;").replace("/*", "/&#42;");
     let margin = " ".repeat(indent);
     let lines = document::lines(&text, spelling::WIDTH - indent - " * ".len());
     match lines.as_slice() {

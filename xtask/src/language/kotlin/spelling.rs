@@ -44,6 +44,9 @@ const RENAMED: &[(&str, &str)] = &[("Pages", "PagePosition")];
 /// The width of generated lines.
 pub(super) const WIDTH: usize = 120;
 
+/// How far a block stands to the right of what opens it.
+pub(super) const INDENT: usize = 4;
+
 /// A property, method or argument.
 pub fn name(name: &str) -> String {
     let name = name.to_lower_camel_case();
@@ -54,6 +57,11 @@ pub fn name(name: &str) -> String {
 pub fn type_name(name: &str) -> String {
     let renamed = RENAMED.iter().find(|(from, _)| *from == name);
     renamed.map_or_else(|| name.to_pascal_case(), |(_, to)| (*to).to_owned())
+}
+
+/// The class of a member of a union.
+pub fn class(name: &str) -> String {
+    name.to_pascal_case()
 }
 
 /// The constant of a value of an open enum.
@@ -132,7 +140,7 @@ pub struct Variant {
 /// The members of a union, spelled.
 pub fn variants(definition: &Definition) -> Vec<Variant> {
     let Shape::Union { told, members } = &definition.shape else { return Vec::new() };
-    let names: Vec<String> = members.iter().map(|member| member.name.to_pascal_case()).collect();
+    let names: Vec<String> = members.iter().map(|member| class(&member.name)).collect();
     let told = serde_json::to_value(told).unwrap_or_default();
     members.iter().map(|member| variant(member, told.as_str().unwrap_or_default(), &names)).collect()
 }
@@ -183,7 +191,7 @@ fn variant(member: &Member, told: &str, names: &[String]) -> Variant {
     };
     Variant {
         description: member.description.clone(),
-        name: member.name.to_pascal_case(),
+        name: class(&member.name),
         ty,
         condition,
         reader,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::layout::Expression;
 use super::spelling;
+use crate::language::layout::{Expression, LastComma};
 use crate::model::{Definition, Field, Format, Member, Operation, Place, Reply, Shape, Type};
 
 /// The lines of an example: an operation on a property of a handle, at most `width` wide.
@@ -32,7 +32,7 @@ pub(super) fn call(
         let example = operation.request_example.clone().unwrap_or(Json::Null);
         let value = writer.object(request, example.as_object().unwrap_or(&Map::new()));
         let attempt = if value.flat().contains("strategy: .iso8601") { "try " } else { "" };
-        lines.push(value.within(&format!("let request = {attempt}"), "", 0, width));
+        lines.push(value.within(&format!("let request = {attempt}"), "", 0, width, LastComma::Lists));
         arguments.push((String::new(), Expression::atom("request")));
     }
     let method = spelling::label(&operation.method_name);
@@ -42,7 +42,7 @@ pub(super) fn call(
         Reply::Body { .. } => ("let reply = try await ", ")"),
         Reply::Pages { .. } => ("let items = try await ", ").all()"),
     };
-    lines.push(Expression::group(call, arguments, close).within(before, "", 0, width));
+    lines.push(Expression::group(call, arguments, close).within(before, "", 0, width, LastComma::Lists));
     lines.join("\n")
 }
 

@@ -4,7 +4,6 @@
 //! The text comes out as swift-format would lay it out, so that generating needs no Swift; the package's tests check that.
 
 mod example;
-mod layout;
 pub mod spelling;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +16,7 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use self::layout::Expression;
+use super::layout::{Expression, LastComma};
 use super::{File, Language, document};
 use crate::model::{Api, Argument, Definition, Field, Member, Operation, Place, Reply, Shape, Step, Type};
 
@@ -208,7 +207,7 @@ impl Known {
             Reply::Pages { name } => format!(" -> Pages<{}>", spelling::type_name(name)),
         };
         let head = format!("public func {}(", spelling::name(&operation.method_name));
-        Expression::group(head, parts, ")").declared("", &format!("{result} {{"), spelling::INDENT)
+        declared(&Expression::group(head, parts, ")"), "", &format!("{result} {{"), spelling::INDENT)
     }
 }
 
@@ -239,7 +238,7 @@ fn sending(operation: &Operation) -> String {
     if matches!(operation.reply, Reply::Pages { .. }) {
         parts.insert(0, (String::new(), Expression::atom("caller")));
     }
-    Expression::group(open, parts, ")").declared(before, after, 2 * spelling::INDENT)
+    declared(&Expression::group(open, parts, ")"), before, after, 2 * spelling::INDENT)
 }
 
 fn is_path(argument: &Argument) -> bool {
@@ -258,7 +257,7 @@ fn parameters(definition: &Definition) -> String {
     if matches!(definition.shape, Shape::Object { kept: true, .. }) {
         parts.push((String::new(), Expression::atom("extra: [String: JSONValue] = [:]")));
     }
-    Expression::group("public init(", parts, ")").declared("", " {", spelling::INDENT)
+    declared(&Expression::group("public init(", parts, ")"), "", " {", spelling::INDENT)
 }
 
 /// The statement that reads the fields that an object has no names for.
@@ -267,11 +266,13 @@ fn known(definition: &Definition) -> String {
     let wires = fields.iter().map(|field| &field.wire).chain(constants.iter().map(|(wire, _)| wire));
     let names: Vec<(String, Expression)> =
         wires.map(|wire| (String::new(), Expression::atom(spelling::literal(wire)))).collect();
-    Expression::group("[", names, "]").declared(
-        "private static let known: Set<String> = ",
-        "",
-        spelling::INDENT,
-    )
+    let known = Expression::group("[", names, "]");
+    declared(&known, "private static let known: Set<String> = ", "", spelling::INDENT)
+}
+
+/// A declaration: an expression between `before` and `after`, at this depth.
+fn declared(expression: &Expression, before: &str, after: &str, indent: usize) -> String {
+    expression.within(before, after, indent, spelling::WIDTH, LastComma::Lists)
 }
 
 fn comment(text: &str, indent: usize) -> String {

@@ -21,6 +21,22 @@ public class AddToCalendarApi internal constructor(
      * It is never sent again when its outcome is unknown: each call makes a new link.
      *
      * See <https://docs.cronofy.com/developers/api/>.
+     *
+     * ```
+     * val request =
+     *     CreateAddToCalendar(
+     *         event = AddToCalendarEvent(
+     *             eventId = "check-up-1",
+     *             summary = "Check-up",
+     *             start = EventTime.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *             end = EventTime.of(Instant.parse("2026-12-07T09:30:00Z")),
+     *             tzid = "Europe/London",
+     *         ),
+     *         oauth = OauthRedirect(redirectUri = "https://app.example.com/added", scope = "create_event"),
+     *         formatting = PageFormatting(hourFormat = "H"),
+     *     )
+     * val reply = client.addToCalendar.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateAddToCalendar,

@@ -22,6 +22,11 @@ public class ApplicationCalendarsApi internal constructor(
      * returns the same calendar.
      *
      * See <https://docs.cronofy.com/developers/api/calendars/application-calendars/>.
+     *
+     * ```
+     * val request = CreateApplicationCalendar(applicationCalendarId = "waiting-room")
+     * val reply = client.applicationCalendars.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateApplicationCalendar,

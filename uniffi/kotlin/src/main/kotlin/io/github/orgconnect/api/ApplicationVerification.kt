@@ -22,6 +22,15 @@ public class ApplicationVerificationApi internal constructor(
      * leaves as it is.
      *
      * See <https://docs.cronofy.com/developers/admin-api/verify-application/>.
+     *
+     * ```
+     * val request =
+     *     CreateApplicationVerification(
+     *         redirectUris = listOf("https://app.example.com/callback", "https://&#42;.example.com/callback"),
+     *         contact = VerificationContact(email = "developer@example.com", displayName = "Jordan Doe"),
+     *     )
+     * client.applicationVerification.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateApplicationVerification,

@@ -22,6 +22,11 @@ public class ApplicationsApi internal constructor(
      * It is never sent again when its outcome is unknown: each call makes a new application.
      *
      * See <https://docs.cronofy.com/developers/admin-api/provision-application/>.
+     *
+     * ```
+     * val request = CreateApplication(name = "Northwind Booking", url = "https://www.example.com")
+     * val reply = client.applications.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateApplication,

@@ -23,6 +23,28 @@ public class AttachmentsApi internal constructor(
      * attachment.
      *
      * See <https://docs.cronofy.com/developers/api/attachments/create/>.
+     *
+     * ```
+     * val request =
+     *     CreateAttachment(
+     *         attachment = AttachmentFile(
+     *             fileName = "report.txt",
+     *             contentType = "text/plain",
+     *             base64Content = "SGVhbHRoeS4=",
+     *         ),
+     *         subscriptions = listOf(
+     *             Subscription(
+     *                 type = SubscriptionType.WEBHOOK,
+     *                 uri = "https://app.example.com/hooks/attachments",
+     *                 interactions = listOf(
+     *                     Interaction(type = InteractionType.ATTACHMENT_APPROVED),
+     *                     Interaction(type = InteractionType.ATTACHMENT_REJECTED),
+     *                 ),
+     *             ),
+     *         ),
+     *     )
+     * val reply = client.attachments.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateAttachment,

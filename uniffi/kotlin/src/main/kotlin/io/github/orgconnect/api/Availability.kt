@@ -30,6 +30,33 @@ public class AvailabilityApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/availability/>.
+     *
+     * ```
+     * val request =
+     *     QueryAvailability(
+     *         participants = listOf(
+     *             ParticipantGroup(
+     *                 members = listOf(
+     *                     AvailabilityMember(sub = "acc_567236000909002e64ac4c21"),
+     *                     AvailabilityMember(sub = "acc_567236000909002e64ac4c22"),
+     *                 ),
+     *                 required = RequiredParticipants.All,
+     *             ),
+     *         ),
+     *         requiredDuration = Duration(minutes = 60),
+     *         queryPeriods = listOf(
+     *             QueryPeriod(
+     *                 start = Time.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *                 end = Time.of(Instant.parse("2026-12-07T17:00:00Z")),
+     *             ),
+     *             QueryPeriod(
+     *                 start = Time.of(Instant.parse("2026-12-08T09:00:00Z")),
+     *                 end = Time.of(Instant.parse("2026-12-08T17:00:00Z")),
+     *             ),
+     *         ),
+     *     )
+     * val reply = account.availability.query(request)
+     * ```
      */
     public suspend fun query(
         request: QueryAvailability,
@@ -53,6 +80,50 @@ public class AvailabilityApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/sequenced-availability/>.
+     *
+     * ```
+     * val request =
+     *     QuerySequencedAvailability(
+     *         sequence = listOf(
+     *             SequenceStep(
+     *                 sequenceId = "blood-test",
+     *                 participants = listOf(
+     *                     ParticipantGroup(
+     *                         members = listOf(AvailabilityMember(sub = "acc_567236000909002e64ac4c22")),
+     *                         required = RequiredParticipants.All,
+     *                     ),
+     *                 ),
+     *                 requiredDuration = Duration(minutes = 15),
+     *                 ordinal = 1,
+     *                 startInterval = Duration(minutes = 15),
+     *                 buffer = SequencedBuffer(
+     *                     after = BufferRange(minimum = Duration(minutes = 30), maximum = Duration(hours = 2)),
+     *                 ),
+     *             ),
+     *             SequenceStep(
+     *                 sequenceId = "check-up",
+     *                 participants = listOf(
+     *                     ParticipantGroup(
+     *                         members = listOf(
+     *                             AvailabilityMember(sub = "acc_567236000909002e64ac4c21"),
+     *                             AvailabilityMember(sub = "acc_567236000909002e64ac4c23"),
+     *                         ),
+     *                         required = RequiredParticipants.of(1),
+     *                     ),
+     *                 ),
+     *                 requiredDuration = Duration(minutes = 30),
+     *                 ordinal = 2,
+     *             ),
+     *         ),
+     *         queryPeriods = listOf(
+     *             QueryPeriod(
+     *                 start = Time.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *                 end = Time.of(Instant.parse("2026-12-07T17:00:00Z")),
+     *             ),
+     *         ),
+     *     )
+     * val reply = account.availability.querySequenced(request)
+     * ```
      */
     public suspend fun querySequenced(
         request: QuerySequencedAvailability,

@@ -23,6 +23,10 @@ public class AvailabilityRulesApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/availability-rules/list-availability-rules/>.
+     *
+     * ```
+     * val reply = account.availabilityRules.list()
+     * ```
      */
     public suspend fun list(): AvailabilityRulesResponse =
         calls.read(
@@ -41,6 +45,21 @@ public class AvailabilityRulesApi internal constructor(
      * it by the same.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/availability-rules/upsert-availability-rule/>.
+     *
+     * ```
+     * val request =
+     *     UpsertAvailabilityRule(
+     *         availabilityRuleId = "default",
+     *         tzid = "Europe/London",
+     *         weeklyPeriods = listOf(
+     *             WeeklyPeriod(day = Weekday.MONDAY, startTime = "09:30", endTime = "12:30"),
+     *             WeeklyPeriod(day = Weekday.MONDAY, startTime = "14:00", endTime = "17:00"),
+     *             WeeklyPeriod(day = Weekday.WEDNESDAY, startTime = "09:30", endTime = "12:30"),
+     *         ),
+     *         calendarIds = listOf("cal_n23kjnwrw2_jsdfjksn234"),
+     *     )
+     * val reply = account.availabilityRules.upsert(request)
+     * ```
      */
     public suspend fun upsert(
         request: UpsertAvailabilityRule,
@@ -61,6 +80,10 @@ public class AvailabilityRulesApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/availability-rules/read-availability-rule/>.
+     *
+     * ```
+     * val reply = account.availabilityRules.read("default")
+     * ```
      */
     public suspend fun read(
         availabilityRuleId: String,
@@ -82,6 +105,10 @@ public class AvailabilityRulesApi internal constructor(
      * is not there.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/availability-rules/delete-availability-rule/>.
+     *
+     * ```
+     * account.availabilityRules.delete("default")
+     * ```
      */
     public suspend fun delete(
         availabilityRuleId: String,

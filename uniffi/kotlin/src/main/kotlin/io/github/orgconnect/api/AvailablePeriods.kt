@@ -28,6 +28,11 @@ public class AvailablePeriodsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/available-periods/read/>.
+     *
+     * ```
+     * val request = ReadAvailablePeriods(tzid = "Europe/London")
+     * val items = account.availablePeriods.read(request).all()
+     * ```
      */
     public fun read(
         request: ReadAvailablePeriods = ReadAvailablePeriods(),
@@ -50,6 +55,16 @@ public class AvailablePeriodsApi internal constructor(
      * updates it to the same state.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/available-periods/upsert/>.
+     *
+     * ```
+     * val request =
+     *     UpsertAvailablePeriod(
+     *         availablePeriodId = "late-shift",
+     *         start = AvailablePeriodTime.of(Instant.parse("2026-12-07T17:00:00Z")),
+     *         end = AvailablePeriodTime.of(Instant.parse("2026-12-07T20:00:00Z")),
+     *     )
+     * account.availablePeriods.upsert(request)
+     * ```
      */
     public suspend fun upsert(
         request: UpsertAvailablePeriod,
@@ -69,6 +84,11 @@ public class AvailablePeriodsApi internal constructor(
      * is not there.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/available-periods/delete/>.
+     *
+     * ```
+     * val request = DeleteAvailablePeriod(availablePeriodId = "late-shift")
+     * account.availablePeriods.delete(request)
+     * ```
      */
     public suspend fun delete(
         request: DeleteAvailablePeriod,
@@ -88,6 +108,10 @@ public class AvailablePeriodsApi internal constructor(
      * It is sent again when its outcome is unknown: what is deleted stays deleted.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/available-periods/delete/>.
+     *
+     * ```
+     * account.availablePeriods.bulkDelete()
+     * ```
      */
     public suspend fun bulkDelete() {
         calls.send(
@@ -107,6 +131,10 @@ public class AvailablePeriodsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/available-periods/read/>.
+     *
+     * ```
+     * val items = account.availablePeriods.readPage("08a07b034306679e").all()
+     * ```
      */
     public fun readPage(
         pageToken: String,

@@ -26,6 +26,39 @@ public class BatchApi internal constructor(
      * does what that call does when it is sent again.
      *
      * See <https://docs.cronofy.com/developers/api/batch/>.
+     *
+     * ```
+     * val request =
+     *     CreateBatch(
+     *         batch = listOf(
+     *             BatchEntry(
+     *                 method = BatchMethod.POST,
+     *                 relativeUrl = "/v1/calendars/cal_n23kjnwrw2_jsdfjksn234/events",
+     *                 data = mapOf(
+     *                     "end" to JsonPrimitive("2026-12-07T09:30:00Z"),
+     *                     "event_id" to JsonPrimitive("check-up-1"),
+     *                     "start" to JsonPrimitive("2026-12-07T09:00:00Z"),
+     *                     "summary" to JsonPrimitive("Check-up"),
+     *                 ),
+     *             ),
+     *             BatchEntry(
+     *                 method = BatchMethod.DELETE,
+     *                 relativeUrl = "/v1/calendars/cal_n23kjnwrw2_jsdfjksn234/events",
+     *                 data = mapOf("event_id" to JsonPrimitive("check-up-2")),
+     *             ),
+     *             BatchEntry(
+     *                 method = BatchMethod.POST,
+     *                 relativeUrl = "/v1/available_periods",
+     *                 data = mapOf(
+     *                     "available_period_id" to JsonPrimitive("late-shift"),
+     *                     "end" to JsonPrimitive("2026-12-07T20:00:00Z"),
+     *                     "start" to JsonPrimitive("2026-12-07T17:00:00Z"),
+     *                 ),
+     *             ),
+     *         ),
+     *     )
+     * val reply = account.batch.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateBatch,

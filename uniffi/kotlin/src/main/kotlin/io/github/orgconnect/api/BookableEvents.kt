@@ -35,6 +35,18 @@ public class BookableEventsApi internal constructor(
      * is refused or changes the event.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/bookable-events/create/>.
+     *
+     * ```
+     * val request =
+     *     CreateBookableEvent(
+     *         bookableEventId = "first-aid-2026-12",
+     *         start = Time.of(Instant.parse("2026-12-07T12:30:00Z")),
+     *         end = Time.of(Instant.parse("2026-12-07T17:00:00Z")),
+     *         status = BookableEventStatus.CONFIRMED,
+     *         registration = RegistrationLimits(capacity = 5),
+     *     )
+     * val reply = client.bookableEvents.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateBookableEvent,
@@ -57,6 +69,10 @@ public class BookableEventsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/bookable-events/read/>.
+     *
+     * ```
+     * val items = client.bookableEvents.read("first-aid-2026-12").all()
+     * ```
      */
     public fun read(
         bookableEventId: String,
@@ -82,6 +98,21 @@ public class BookableEventsApi internal constructor(
      * updates it to the same state.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/bookable-events/registrations/upsert/>.
+     *
+     * ```
+     * val request =
+     *     UpsertRegistration(
+     *         registrationId = "robin-hale",
+     *         status = RegistrationStatus.ACCEPTED,
+     *         metadata = RegistrationMetadata(
+     *             email = Nullable.of("patient@example.com"),
+     *             name = Nullable.of("Robin Hale"),
+     *             locale = Nullable.of("en"),
+     *             zoneinfo = Nullable.of("Europe/London"),
+     *         ),
+     *     )
+     * val reply = client.bookableEvents.upsertRegistration("first-aid-2026-12", request)
+     * ```
      */
     public suspend fun upsertRegistration(
         bookableEventId: String,
@@ -108,6 +139,10 @@ public class BookableEventsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/bookable-events/read/>.
+     *
+     * ```
+     * val items = client.bookableEvents.readRegistrationsPage("first-aid-2026-12", "08a07b034306679e").all()
+     * ```
      */
     public fun readRegistrationsPage(
         bookableEventId: String,
@@ -136,6 +171,10 @@ public class BookableEventsApi internal constructor(
      * registration is not there.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/bookable-events/registrations/delete/>.
+     *
+     * ```
+     * val reply = client.bookableEvents.deleteRegistration("first-aid-2026-12", "robin-hale")
+     * ```
      */
     public suspend fun deleteRegistration(
         bookableEventId: String,

@@ -26,6 +26,10 @@ public class CalendarsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/calendars/list-calendars/>.
+     *
+     * ```
+     * val reply = account.calendars.list()
+     * ```
      */
     public suspend fun list(): CalendarsResponse =
         calls.read(
@@ -45,6 +49,11 @@ public class CalendarsApi internal constructor(
      * calendar.
      *
      * See <https://docs.cronofy.com/developers/api/calendars/create-calendar/>.
+     *
+     * ```
+     * val request = CreateCalendar(profileId = "pro_n23kjnwrw2", name = "Check-ups")
+     * val reply = account.calendars.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateCalendar,
@@ -66,6 +75,11 @@ public class CalendarsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/business-connect/accessible-calendars/>.
+     *
+     * ```
+     * val request = ListAccessible(profileId = "pro_n23kjnwrw2")
+     * val reply = account.calendars.listAccessible(request)
+     * ```
      */
     public suspend fun listAccessible(
         request: ListAccessible,
@@ -87,6 +101,20 @@ public class CalendarsApi internal constructor(
      * granted twice is the same permission.
      *
      * See <https://docs.cronofy.com/developers/api/authorization/extended-permissions/>.
+     *
+     * ```
+     * val request =
+     *     RequestPermissions(
+     *         permissions = listOf(
+     *             RequestedPermission(
+     *                 calendarId = "cal_n23kjnwrw2_jsdfjksn234",
+     *                 permissionLevel = PermissionLevel.UNRESTRICTED,
+     *             ),
+     *         ),
+     *         redirectUri = "https://app.example.com/permissions",
+     *     )
+     * val reply = account.calendars.requestPermissions(request)
+     * ```
      */
     public suspend fun requestPermissions(
         request: RequestPermissions,

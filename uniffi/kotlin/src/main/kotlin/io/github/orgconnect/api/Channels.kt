@@ -18,6 +18,10 @@ public class ChannelsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/push-notifications/>.
+     *
+     * ```
+     * val reply = account.channels.list()
+     * ```
      */
     public suspend fun list(): ChannelsResponse =
         calls.read(
@@ -38,6 +42,11 @@ public class ChannelsApi internal constructor(
      * that notifies again.
      *
      * See <https://docs.cronofy.com/developers/api/push-notifications/create-channel/>.
+     *
+     * ```
+     * val request = CreateChannel(callbackUrl = "https://app.example.com/hooks/calendars")
+     * val reply = account.channels.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateChannel,
@@ -59,6 +68,10 @@ public class ChannelsApi internal constructor(
      * is not there.
      *
      * See <https://docs.cronofy.com/developers/api/push-notifications/close-channel/>.
+     *
+     * ```
+     * account.channels.close("chn_54cf7c7cb4ad4c1027000001")
+     * ```
      */
     public suspend fun close(
         channelId: String,

@@ -20,6 +20,11 @@ public class ConferencingApi internal constructor(
      * It is never sent again when its outcome is unknown: each call makes an authorization request of its own.
      *
      * See <https://docs.cronofy.com/developers/api/conferencing-services/authorization/>.
+     *
+     * ```
+     * val request = CreateConferencingAuthorization(redirectUri = "https://app.example.com/conferencing")
+     * val reply = account.conferencing.createAuthorization(request)
+     * ```
      */
     public suspend fun createAuthorization(
         request: CreateConferencingAuthorization,

@@ -22,6 +22,18 @@ public class DelegatedAuthorizationsApi internal constructor(
      * It is never sent again when its outcome is unknown: each call leads to a code of its own at the callback.
      *
      * See <https://docs.cronofy.com/developers/authorization/business-connect/>.
+     *
+     * ```
+     * val request =
+     *     CreateDelegatedAuthorization(
+     *         profileId = "pro_n23kjnwrw2",
+     *         email = "room-4@example.com",
+     *         callbackUrl = "https://app.example.com/hooks/delegated",
+     *         scope = "free_busy",
+     *         state = "c8f1",
+     *     )
+     * account.delegatedAuthorizations.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateDelegatedAuthorization,

@@ -23,6 +23,16 @@ public class ElementTokensApi internal constructor(
      * It is never sent again when its outcome is unknown: each call makes a new token.
      *
      * See <https://docs.cronofy.com/developers/ui-elements/authentication/>.
+     *
+     * ```
+     * val request =
+     *     CreateElementToken(
+     *         permissions = listOf(ElementPermission.AVAILABILITY, ElementPermission.MANAGED_AVAILABILITY),
+     *         origin = "https://app.example.com",
+     *         subs = listOf("acc_567236000909002e64ac4c21"),
+     *     )
+     * val reply = client.elementTokens.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateElementToken,

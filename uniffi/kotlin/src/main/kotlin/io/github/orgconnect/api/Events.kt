@@ -28,6 +28,16 @@ public class EventsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/events/read-events/>.
+     *
+     * ```
+     * val request =
+     *     ReadEvents(
+     *         tzid = "Europe/London",
+     *         lastModified = Time.of(Instant.parse("2026-12-01T09:00:00Z")),
+     *         calendarIds = listOf("cal_n23kjnwrw2_jsdfjksn234"),
+     *     )
+     * val items = account.events.read(request).all()
+     * ```
      */
     public fun read(
         request: ReadEvents,
@@ -48,6 +58,11 @@ public class EventsApi internal constructor(
      * It is sent again when its outcome is unknown: what is deleted stays deleted.
      *
      * See <https://docs.cronofy.com/developers/api/events/bulk-delete-events/>.
+     *
+     * ```
+     * val request = BulkDeleteEvents(calendarIds = listOf("cal_n23kjnwrw2_jsdfjksn234", "cal_n23kjnwrw2_3nkj23wejk1"))
+     * account.events.bulkDelete(request)
+     * ```
      */
     public suspend fun bulkDelete(
         request: BulkDeleteEvents,
@@ -67,6 +82,10 @@ public class EventsApi internal constructor(
      * It is sent again when its outcome is unknown: what is deleted stays deleted.
      *
      * See <https://docs.cronofy.com/developers/api/events/bulk-delete-events/>.
+     *
+     * ```
+     * account.events.bulkDeleteAll()
+     * ```
      */
     public suspend fun bulkDeleteAll() {
         calls.send(
@@ -86,6 +105,10 @@ public class EventsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/events/read-events/>.
+     *
+     * ```
+     * val items = account.events.readPage("08a07b034306679e").all()
+     * ```
      */
     public fun readPage(
         pageToken: String,
@@ -110,6 +133,27 @@ public class EventsApi internal constructor(
      * a repeat updates it to the same state.
      *
      * See <https://docs.cronofy.com/developers/api/events/upsert-event/>.
+     *
+     * ```
+     * val request =
+     *     UpsertEvent(
+     *         eventId = "check-up-1",
+     *         summary = "Check-up",
+     *         start = EventTime.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *         end = EventTime.of(Instant.parse("2026-12-07T09:30:00Z")),
+     *         description = "Bring the last report.",
+     *         tzid = "Europe/London",
+     *         location = Location(description = "Room 4"),
+     *         url = Nullable.Null,
+     *         reminders = listOf(Reminder(minutes = 30), Reminder(minutes = 0)),
+     *         attendees = AttendeeChanges(
+     *             invite = listOf(Invitee(email = "nurse@example.com", displayName = "Alex Reed")),
+     *             remove = emptyList(),
+     *         ),
+     *         conferencing = ConferencingChoice(profileId = ConferencingProfileId.DEFAULT),
+     *     )
+     * val reply = account.events.upsert("cal_U9uuErStTG@EAAAB_IsAsykA2DBTWqQTf-f0kJw", request)
+     * ```
      */
     public suspend fun upsert(
         calendarId: String,
@@ -133,6 +177,17 @@ public class EventsApi internal constructor(
      * It is sent again when its outcome is unknown: the event is named by its id and ends up in the same state.
      *
      * See <https://docs.cronofy.com/developers/api/events/upsert-event/>.
+     *
+     * ```
+     * val request =
+     *     UpdateExternalEvent(
+     *         eventUid = "evt_external_54008b1a4a41730f8d5c6037",
+     *         summary = "Ward round (moved)",
+     *         start = EventTime.of(Instant.parse("2026-12-07T10:00:00Z")),
+     *         end = EventTime.of(Instant.parse("2026-12-07T11:00:00Z")),
+     *     )
+     * account.events.updateExternal("cal_U9uuErStTG@EAAAB_IsAsykA2DBTWqQTf-f0kJw", request)
+     * ```
      */
     public suspend fun updateExternal(
         calendarId: String,
@@ -156,6 +211,11 @@ public class EventsApi internal constructor(
      * is not there.
      *
      * See <https://docs.cronofy.com/developers/api/events/delete-event/>.
+     *
+     * ```
+     * val request = DeleteEvent(eventId = "check-up-1")
+     * val reply = account.events.delete("cal_n23kjnwrw2_jsdfjksn234", request)
+     * ```
      */
     public suspend fun delete(
         calendarId: String,
@@ -180,6 +240,11 @@ public class EventsApi internal constructor(
      * is not there.
      *
      * See <https://docs.cronofy.com/developers/api/events/delete-event/>.
+     *
+     * ```
+     * val request = DeleteExternalEvent(eventUid = "evt_external_54008b1a4a41730f8d5c6037")
+     * account.events.deleteExternal("cal_n23kjnwrw2_jsdfjksn234", request)
+     * ```
      */
     public suspend fun deleteExternal(
         calendarId: String,
@@ -205,6 +270,15 @@ public class EventsApi internal constructor(
      * It is sent again when its outcome is unknown: the status ends up the same.
      *
      * See <https://docs.cronofy.com/developers/api/events/participation-status/>.
+     *
+     * ```
+     * val request = UpdateParticipationStatus(status = ParticipationAnswer.ACCEPTED)
+     * account.events.updateParticipationStatus(
+     *     "cal_n23kjnwrw2_jsdfjksn234",
+     *     "evt_external_54008b1a4a41730f8d5c6037",
+     *     request,
+     * )
+     * ```
      */
     public suspend fun updateParticipationStatus(
         calendarId: String,

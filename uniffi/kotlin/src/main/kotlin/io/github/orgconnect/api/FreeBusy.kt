@@ -24,6 +24,16 @@ public class FreeBusyApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/events/free-busy/>.
+     *
+     * ```
+     * val request =
+     *     ReadFreeBusy(
+     *         tzid = "Europe/London",
+     *         lastModified = Time.of(Instant.parse("2026-12-01T09:00:00Z")),
+     *         calendarIds = listOf("cal_n23kjnwrw2_jsdfjksn234"),
+     *     )
+     * val items = account.freeBusy.read(request).all()
+     * ```
      */
     public fun read(
         request: ReadFreeBusy,
@@ -46,6 +56,10 @@ public class FreeBusyApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/events/free-busy/>.
+     *
+     * ```
+     * val items = account.freeBusy.readPage("08a07b034306679e").all()
+     * ```
      */
     public fun readPage(
         pageToken: String,

@@ -22,6 +22,10 @@ public class LinkTokensApi internal constructor(
      * It is never sent again when its outcome is unknown: each call makes a token of its own.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/explicit-linking/>.
+     *
+     * ```
+     * val reply = account.linkTokens.create()
+     * ```
      */
     public suspend fun create(): LinkTokenResponse =
         calls.read(

@@ -24,6 +24,25 @@ public class MeetingAgentsApi internal constructor(
      * It is never sent again when its outcome is unknown: each call sends another agent.
      *
      * See <https://docs.cronofy.com/developers/api/meeting-agents/schedule/>.
+     *
+     * ```
+     * val request =
+     *     CreateMeetingAgent(
+     *         joinUrl = "https://meet.example.com/check-up",
+     *         subscriptions = listOf(
+     *             Subscription(
+     *                 type = SubscriptionType.WEBHOOK,
+     *                 uri = "https://app.example.com/hooks/agents",
+     *                 interactions = listOf(
+     *                     Interaction(type = InteractionType.MEETING_AGENT_ACTIVATED),
+     *                     Interaction(type = InteractionType.MEETING_AGENT_COMPLETE),
+     *                     Interaction(type = InteractionType.MEETING_AGENT_FAILED),
+     *                 ),
+     *             ),
+     *         ),
+     *     )
+     * val reply = client.meetingAgents.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateMeetingAgent,
@@ -45,6 +64,23 @@ public class MeetingAgentsApi internal constructor(
      * It is sent again when its outcome is unknown: the agent is named by the application's own key.
      *
      * See <https://docs.cronofy.com/developers/api/meeting-agents/schedule/>.
+     *
+     * ```
+     * val request =
+     *     CreateScheduledMeetingAgent(
+     *         schedulingKey = "check-up-1",
+     *         joinUrl = "https://meet.example.com/check-up",
+     *         joinTime = Time.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *         subscriptions = listOf(
+     *             Subscription(
+     *                 type = SubscriptionType.WEBHOOK,
+     *                 uri = "https://app.example.com/hooks/agents",
+     *                 interactions = listOf(Interaction(type = InteractionType.MEETING_AGENT_COMPLETE)),
+     *             ),
+     *         ),
+     *     )
+     * client.meetingAgents.createScheduled(request)
+     * ```
      */
     public suspend fun createScheduled(
         request: CreateScheduledMeetingAgent,
@@ -65,6 +101,11 @@ public class MeetingAgentsApi internal constructor(
      * It is sent again when its outcome is unknown: what is cancelled stays cancelled.
      *
      * See <https://docs.cronofy.com/developers/api/meeting-agents/cancel-scheduled/>.
+     *
+     * ```
+     * val request = CancelMeetingAgent(schedulingKey = "check-up-1")
+     * client.meetingAgents.cancel(request)
+     * ```
      */
     public suspend fun cancel(
         request: CancelMeetingAgent,
@@ -91,6 +132,25 @@ public class AccountMeetingAgentsApi internal constructor(
      * It is never sent again when its outcome is unknown: each call sends another agent.
      *
      * See <https://docs.cronofy.com/developers/api/meeting-agents/schedule/>.
+     *
+     * ```
+     * val request =
+     *     CreateMeetingAgent(
+     *         joinUrl = "https://meet.example.com/check-up",
+     *         subscriptions = listOf(
+     *             Subscription(
+     *                 type = SubscriptionType.WEBHOOK,
+     *                 uri = "https://app.example.com/hooks/agents",
+     *                 interactions = listOf(
+     *                     Interaction(type = InteractionType.MEETING_AGENT_ACTIVATED),
+     *                     Interaction(type = InteractionType.MEETING_AGENT_COMPLETE),
+     *                     Interaction(type = InteractionType.MEETING_AGENT_FAILED),
+     *                 ),
+     *             ),
+     *         ),
+     *     )
+     * val reply = account.meetingAgents.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateMeetingAgent,
@@ -112,6 +172,23 @@ public class AccountMeetingAgentsApi internal constructor(
      * It is sent again when its outcome is unknown: the agent is named by the application's own key.
      *
      * See <https://docs.cronofy.com/developers/api/meeting-agents/schedule/>.
+     *
+     * ```
+     * val request =
+     *     CreateScheduledMeetingAgent(
+     *         schedulingKey = "check-up-1",
+     *         joinUrl = "https://meet.example.com/check-up",
+     *         joinTime = Time.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *         subscriptions = listOf(
+     *             Subscription(
+     *                 type = SubscriptionType.WEBHOOK,
+     *                 uri = "https://app.example.com/hooks/agents",
+     *                 interactions = listOf(Interaction(type = InteractionType.MEETING_AGENT_COMPLETE)),
+     *             ),
+     *         ),
+     *     )
+     * account.meetingAgents.createScheduled(request)
+     * ```
      */
     public suspend fun createScheduled(
         request: CreateScheduledMeetingAgent,

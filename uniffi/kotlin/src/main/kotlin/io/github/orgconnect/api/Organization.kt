@@ -24,6 +24,10 @@ public class MembersApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/organizational-unit-members/>.
+     *
+     * ```
+     * val items = organization.members.list().all()
+     * ```
      */
     public fun list(): Pages<MembersPage, Member> =
         Pages(
@@ -48,6 +52,10 @@ public class OrganizationResourcesApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/organizational-unit-resources/>.
+     *
+     * ```
+     * val items = organization.resources.list().all()
+     * ```
      */
     public fun list(): Pages<OrganizationResourcesPage, OrganizationResource> =
         Pages(

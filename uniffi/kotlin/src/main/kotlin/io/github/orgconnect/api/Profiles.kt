@@ -19,6 +19,10 @@ public class ProfilesApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/identity/profile/>.
+     *
+     * ```
+     * val reply = account.profiles.list()
+     * ```
      */
     public suspend fun list(): ProfilesResponse =
         calls.read(
@@ -39,6 +43,10 @@ public class ProfilesApi internal constructor(
      * profile is not there.
      *
      * See <https://docs.cronofy.com/developers/api/authorization/revoke-profile/>.
+     *
+     * ```
+     * account.profiles.revoke("pro_n23kjnwrw2")
+     * ```
      */
     public suspend fun revoke(
         profileId: String,

@@ -19,6 +19,11 @@ public class RealTimeSchedulingApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/real-time-scheduling/status/>.
+     *
+     * ```
+     * val request = LookupRealTimeScheduling(token = "LOiwlKXQ")
+     * val reply = client.realTimeScheduling.lookup(request)
+     * ```
      */
     public suspend fun lookup(
         request: LookupRealTimeScheduling,
@@ -38,6 +43,45 @@ public class RealTimeSchedulingApi internal constructor(
      * It is never sent again when its outcome is unknown: each call makes a new page with an id of Cronofy's.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/real-time-scheduling/>.
+     *
+     * ```
+     * val request =
+     *     CreateRealTimeScheduling(
+     *         event = SchedulingEvent(eventId = "check-up-1", summary = "Check-up", tzid = "Europe/London"),
+     *         availability = RealTimeAvailability(
+     *             participants = listOf(
+     *                 ParticipantGroup(
+     *                     members = listOf(
+     *                         AvailabilityMember(
+     *                             sub = "acc_567236000909002e64ac4c21",
+     *                             calendarIds = listOf("cal_n23kjnwrw2_jsdfjksn234"),
+     *                         ),
+     *                     ),
+     *                     required = RequiredParticipants.All,
+     *                 ),
+     *             ),
+     *             requiredDuration = Duration(minutes = 30),
+     *             queryPeriods = listOf(
+     *                 QueryPeriod(
+     *                     start = Time.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *                     end = Time.of(Instant.parse("2026-12-07T17:00:00Z")),
+     *                 ),
+     *             ),
+     *         ),
+     *         oauth = OauthRedirect(redirectUri = "https://app.example.com/booked"),
+     *         targetCalendars = listOf(
+     *             TargetCalendar(sub = "acc_567236000909002e64ac4c21", calendarId = "cal_n23kjnwrw2_jsdfjksn234"),
+     *         ),
+     *         tzid = "Europe/London",
+     *         formatting = PageFormatting(hourFormat = "H"),
+     *         minimumNotice = Duration(hours = 4),
+     *         eventCreation = EventCreation.SINGLE,
+     *         selectionMode = SelectionMode.NO_CONFIRM,
+     *         callbackUrls = CallbackUrls(completedUrl = "https://app.example.com/hooks/booked"),
+     *         redirectUrls = RedirectUrls(completedUrl = "https://app.example.com/booked"),
+     *     )
+     * val reply = client.realTimeScheduling.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateRealTimeScheduling,
@@ -58,6 +102,10 @@ public class RealTimeSchedulingApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/real-time-scheduling/status/>.
+     *
+     * ```
+     * val reply = client.realTimeScheduling.read("sch_64b1859e8090ea21640c915f")
+     * ```
      */
     public suspend fun read(
         realTimeSchedulingId: String,
@@ -79,6 +127,11 @@ public class RealTimeSchedulingApi internal constructor(
      * It is sent again when its outcome is unknown: what is disabled stays disabled.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/real-time-scheduling/disable/>.
+     *
+     * ```
+     * val request = DisableRealTimeScheduling(displayMessage = "Please call us to arrange a time.")
+     * val reply = client.realTimeScheduling.disable("sch_64b1859e8090ea21640c915f", request)
+     * ```
      */
     public suspend fun disable(
         realTimeSchedulingId: String,

@@ -21,6 +21,57 @@ public class RealTimeSequencingApi internal constructor(
      * It is never sent again when its outcome is unknown: each call makes a new page with an id of Cronofy's.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling/real-time-sequencing/>.
+     *
+     * ```
+     * val request =
+     *     CreateRealTimeSequencing(
+     *         availability = RealTimeSequenceAvailability(
+     *             sequence = listOf(
+     *                 RealTimeSequenceStep(
+     *                     sequenceId = "nurse",
+     *                     participants = listOf(
+     *                         ParticipantGroup(
+     *                             members = listOf(AvailabilityMember(sub = "acc_567236000909002e64ac4c22")),
+     *                             required = RequiredParticipants.All,
+     *                         ),
+     *                     ),
+     *                     requiredDuration = Duration(minutes = 15),
+     *                     event = SchedulingEvent(eventId = "blood-test-1", summary = "Blood test"),
+     *                     ordinal = 1,
+     *                     buffer = SequencedBuffer(
+     *                         after = BufferRange(minimum = Duration(minutes = 0), maximum = Duration(minutes = 30)),
+     *                     ),
+     *                 ),
+     *                 RealTimeSequenceStep(
+     *                     sequenceId = "doctor",
+     *                     participants = listOf(
+     *                         ParticipantGroup(
+     *                             members = listOf(AvailabilityMember(sub = "acc_567236000909002e64ac4c21")),
+     *                             required = RequiredParticipants.All,
+     *                         ),
+     *                     ),
+     *                     requiredDuration = Duration(minutes = 30),
+     *                     event = SchedulingEvent(eventId = "check-up-1", summary = "Check-up"),
+     *                     ordinal = 2,
+     *                 ),
+     *             ),
+     *             queryPeriods = listOf(
+     *                 QueryPeriod(
+     *                     start = Time.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *                     end = Time.of(Instant.parse("2026-12-07T17:00:00Z")),
+     *                 ),
+     *             ),
+     *         ),
+     *         oauth = OauthRedirect(redirectUri = "https://app.example.com/booked"),
+     *         event = SchedulingEvent(eventId = "visit-1", summary = "Visit", tzid = "Europe/London"),
+     *         targetCalendars = listOf(
+     *             TargetCalendar(sub = "acc_567236000909002e64ac4c21", calendarId = "cal_n23kjnwrw2_jsdfjksn234"),
+     *         ),
+     *         selectionMode = SelectionMode.NO_CONFIRM,
+     *         callbackUrl = "https://app.example.com/hooks/booked",
+     *     )
+     * val reply = client.realTimeSequencing.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateRealTimeSequencing,
@@ -43,6 +94,11 @@ public class RealTimeSequencingApi internal constructor(
      * It is sent again when its outcome is unknown: what is disabled stays disabled.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/sequenced-scheduling/real-time-sequencing/disable/>.
+     *
+     * ```
+     * val request = DisableRealTimeSequencing(displayMessage = "Please call us to arrange a time.")
+     * val reply = client.realTimeSequencing.disable("seq_64b185388090ea21640c915e", request)
+     * ```
      */
     public suspend fun disable(
         realTimeSequencingId: String,

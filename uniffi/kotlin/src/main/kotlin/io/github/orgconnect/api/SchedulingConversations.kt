@@ -23,6 +23,11 @@ public class SchedulingConversationsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/scheduling-conversations/lookup/>.
+     *
+     * ```
+     * val request = LookupSchedulingConversations(token = "MM6ZqMCv")
+     * val reply = account.schedulingConversations.lookup(request)
+     * ```
      */
     public suspend fun lookup(
         request: LookupSchedulingConversations,
@@ -44,6 +49,34 @@ public class SchedulingConversationsApi internal constructor(
      * It is never sent again when its outcome is unknown: each call starts a new conversation with an id of Cronofy's.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/scheduling-conversations/create/>.
+     *
+     * ```
+     * val request =
+     *     CreateSchedulingConversation(
+     *         participants = listOf(
+     *             ConversationMember(
+     *                 participantId = "@jordan",
+     *                 sub = "acc_567236000909002e64ac4c21",
+     *                 email = "doc@example.com",
+     *                 commonName = "Jordan Doe",
+     *                 managedAvailability = true,
+     *                 slots = SlotPreferences(selectionMethod = SlotSelectionMethod.AUTO),
+     *             ),
+     *             ConversationMember(participantId = "@robin", commonName = "Robin Hale"),
+     *         ),
+     *         requiredDuration = Duration(minutes = 60),
+     *         availablePeriods = listOf(
+     *             QueryPeriod(
+     *                 start = Time.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *                 end = Time.of(Instant.parse("2026-12-07T18:00:00Z")),
+     *             ),
+     *         ),
+     *         tzid = "Europe/London",
+     *         subject = "Check-up",
+     *         event = ConversationEvent(location = Location(description = "Room 4")),
+     *     )
+     * val reply = account.schedulingConversations.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateSchedulingConversation,
@@ -66,6 +99,10 @@ public class SchedulingConversationsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/scheduling-conversations/read/>.
+     *
+     * ```
+     * val reply = account.schedulingConversations.read("scv_5b45cfabef723e0913f3323f")
+     * ```
      */
     public suspend fun read(
         schedulingConversationId: String,
@@ -89,6 +126,10 @@ public class SchedulingConversationsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/scheduling-conversations/list-slots/>.
+     *
+     * ```
+     * val reply = account.schedulingConversations.listSlots("slots_list_url")
+     * ```
      */
     public suspend fun listSlots(
         slotsListUrl: String,
@@ -112,6 +153,11 @@ public class SchedulingConversationsApi internal constructor(
      * It is never sent again when its outcome is unknown: cronofy does not say what picking twice does.
      *
      * See <https://docs.cronofy.com/developers/api-alpha/scheduling-conversations/select-slots/>.
+     *
+     * ```
+     * val request = SelectSchedulingConversationSlots(selectedSlots = listOf(SlotChoice(slotId = "slt_1529540802")))
+     * val reply = account.schedulingConversations.selectSlots("slots_select_url", request)
+     * ```
      */
     public suspend fun selectSlots(
         slotsSelectUrl: String,

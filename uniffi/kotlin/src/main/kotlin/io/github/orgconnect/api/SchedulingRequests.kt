@@ -35,6 +35,33 @@ public class SchedulingRequestsApi internal constructor(
      * It is never sent again when its outcome is unknown: each call makes a new request with an id of Cronofy's.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling-requests/create/>.
+     *
+     * ```
+     * val request =
+     *     CreateSchedulingRequest(
+     *         recipients = listOf(
+     *             SchedulingRecipient(email = "patient@example.com", displayName = "Robin Hale", slotSelector = true),
+     *         ),
+     *         event = SchedulingRequestEventDetails(
+     *             summary = "Check-up",
+     *             description = "Bring the last report.",
+     *             location = SchedulingLocation(description = Nullable.of("Room 4, Northwind Clinic")),
+     *             duration = Duration(minutes = 30),
+     *         ),
+     *         host = SchedulingHost(sub = "acc_567236000909002e64ac4c21"),
+     *         collaboratorGroups = listOf(
+     *             CollaboratorGroup(
+     *                 members = listOf(
+     *                     SchedulingMember(sub = "acc_567236000909002e64ac4c22"),
+     *                     SchedulingMember(sub = "acc_567236000909002e64ac4c23"),
+     *                 ),
+     *                 name = "Nurses",
+     *                 required = 1,
+     *             ),
+     *         ),
+     *     )
+     * val reply = organization.schedulingRequests.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateSchedulingRequest,
@@ -56,6 +83,14 @@ public class SchedulingRequestsApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling-requests/query/>.
+     *
+     * ```
+     * val request =
+     *     QuerySchedulingRequests(
+     *         schedulingRequestIds = listOf("srq_61a8b807a341fc00bee53042", "srq_61a8b807a341fc00bee53043"),
+     *     )
+     * val reply = organization.schedulingRequests.query(request)
+     * ```
      */
     public suspend fun query(
         request: QuerySchedulingRequests,
@@ -77,6 +112,11 @@ public class SchedulingRequestsApi internal constructor(
      * It is sent again when its outcome is unknown: what is cancelled stays cancelled.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling-requests/cancel/>.
+     *
+     * ```
+     * val request = CancelSchedulingRequest(schedulingRequestId = "srq_61a8b807a341fc00bee53042")
+     * organization.schedulingRequests.cancel(request)
+     * ```
      */
     public suspend fun cancel(
         request: CancelSchedulingRequest,
@@ -105,6 +145,33 @@ public class AccountSchedulingRequestsApi internal constructor(
      * It is never sent again when its outcome is unknown: each call makes a new request with an id of Cronofy's.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling-requests/create/>.
+     *
+     * ```
+     * val request =
+     *     CreateSchedulingRequest(
+     *         recipients = listOf(
+     *             SchedulingRecipient(email = "patient@example.com", displayName = "Robin Hale", slotSelector = true),
+     *         ),
+     *         event = SchedulingRequestEventDetails(
+     *             summary = "Check-up",
+     *             description = "Bring the last report.",
+     *             location = SchedulingLocation(description = Nullable.of("Room 4, Northwind Clinic")),
+     *             duration = Duration(minutes = 30),
+     *         ),
+     *         host = SchedulingHost(sub = "acc_567236000909002e64ac4c21"),
+     *         collaboratorGroups = listOf(
+     *             CollaboratorGroup(
+     *                 members = listOf(
+     *                     SchedulingMember(sub = "acc_567236000909002e64ac4c22"),
+     *                     SchedulingMember(sub = "acc_567236000909002e64ac4c23"),
+     *                 ),
+     *                 name = "Nurses",
+     *                 required = 1,
+     *             ),
+     *         ),
+     *     )
+     * val reply = account.schedulingRequests.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateSchedulingRequest,
@@ -126,6 +193,11 @@ public class AccountSchedulingRequestsApi internal constructor(
      * It is sent again when its outcome is unknown: what is cancelled stays cancelled.
      *
      * See <https://docs.cronofy.com/developers/api/scheduling-requests/cancel/>.
+     *
+     * ```
+     * val request = CancelSchedulingRequest(schedulingRequestId = "srq_61a8b807a341fc00bee53042")
+     * account.schedulingRequests.cancel(request)
+     * ```
      */
     public suspend fun cancel(
         request: CancelSchedulingRequest,

@@ -21,6 +21,17 @@ public class AuthorizationApi internal constructor(
      * It is never sent again when its outcome is unknown: each call leads to a code of its own at the callback.
      *
      * See <https://docs.cronofy.com/developers/api/enterprise-connect/delegated-access/>.
+     *
+     * ```
+     * val request =
+     *     CreateServiceAccountAuthorization(
+     *         email = "doc@example.com",
+     *         callbackUrl = "https://app.example.com/hooks/delegated",
+     *         scope = "read_write",
+     *         state = "c8f1",
+     *     )
+     * serviceAccount.authorization.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateServiceAccountAuthorization,
@@ -47,6 +58,26 @@ public class AuthorizationsApi internal constructor(
      * It is never sent again when its outcome is unknown: each call leads to codes of its own at the callbacks.
      *
      * See <https://docs.cronofy.com/developers/api/enterprise-connect/delegated-access/>.
+     *
+     * ```
+     * val request =
+     *     CreateServiceAccountAuthorizations(
+     *         serviceAccountAuthorizations = listOf(
+     *             CreateServiceAccountAuthorization(
+     *                 email = "doc@example.com",
+     *                 callbackUrl = "https://app.example.com/hooks/delegated",
+     *                 scope = "read_write",
+     *                 state = "c8f1",
+     *             ),
+     *             CreateServiceAccountAuthorization(
+     *                 email = "room-4@example.com",
+     *                 callbackUrl = "https://app.example.com/hooks/delegated",
+     *                 scope = "read_write",
+     *             ),
+     *         ),
+     *     )
+     * serviceAccount.authorizations.create(request)
+     * ```
      */
     public suspend fun create(
         request: CreateServiceAccountAuthorizations,
@@ -71,6 +102,11 @@ public class ServiceAccountResourcesApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/enterprise-connect/list-resources/>.
+     *
+     * ```
+     * val request = ListResources(includeDetails = "capacity location")
+     * val reply = serviceAccount.resources.list(request)
+     * ```
      */
     public suspend fun list(
         request: ListResources = ListResources(),

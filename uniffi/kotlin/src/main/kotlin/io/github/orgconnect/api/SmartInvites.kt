@@ -24,6 +24,11 @@ public class SmartInvitesApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/smart-invites/invite-status/>.
+     *
+     * ```
+     * val request = ReadSmartInvites(smartInviteId = "check-up-1", recipientEmail = "patient@example.com")
+     * val reply = client.smartInvites.read(request)
+     * ```
      */
     public suspend fun read(
         request: ReadSmartInvites,
@@ -47,6 +52,26 @@ public class SmartInvitesApi internal constructor(
      * recipient, so a repeat updates it to the same state.
      *
      * See <https://docs.cronofy.com/developers/api/smart-invites/create-smart-invite/>.
+     *
+     * ```
+     * val request =
+     *     UpsertSmartInvite(
+     *         smartInviteId = "check-up-1",
+     *         event = SmartInviteEventDetails(
+     *             summary = "Check-up",
+     *             start = EventTime.of(Instant.parse("2026-12-07T09:00:00Z")),
+     *             end = EventTime.of(Instant.parse("2026-12-07T09:30:00Z")),
+     *             description = "Bring the last report.",
+     *             tzid = "Europe/London",
+     *             location = Location(description = "Room 4"),
+     *             reminders = listOf(Reminder(minutes = 30)),
+     *         ),
+     *         recipient = SmartInviteInvitee(email = "patient@example.com"),
+     *         callbackUrl = "https://app.example.com/hooks/smart-invites",
+     *         organizer = SmartInviteOrganizer(name = "Northwind Clinic"),
+     *     )
+     * val reply = client.smartInvites.upsert(request)
+     * ```
      */
     public suspend fun upsert(
         request: UpsertSmartInvite,
@@ -68,6 +93,15 @@ public class SmartInvitesApi internal constructor(
      * It is sent again when its outcome is unknown: what is cancelled stays cancelled.
      *
      * See <https://docs.cronofy.com/developers/api/smart-invites/create-smart-invite/>.
+     *
+     * ```
+     * val request =
+     *     CancelSmartInvite(
+     *         smartInviteId = "check-up-1",
+     *         recipient = SmartInviteInvitee(email = "patient@example.com"),
+     *     )
+     * val reply = client.smartInvites.cancel(request)
+     * ```
      */
     public suspend fun cancel(
         request: CancelSmartInvite,
@@ -89,6 +123,15 @@ public class SmartInvitesApi internal constructor(
      * It is sent again when its outcome is unknown: who is taken off stays off.
      *
      * See <https://docs.cronofy.com/developers/api/smart-invites/create-smart-invite/>.
+     *
+     * ```
+     * val request =
+     *     DeleteSmartInviteRecipient(
+     *         smartInviteId = "round-1",
+     *         recipient = SmartInviteInvitee(email = "nurse@example.com"),
+     *     )
+     * val reply = client.smartInvites.deleteRecipient(request)
+     * ```
      */
     public suspend fun deleteRecipient(
         request: DeleteSmartInviteRecipient,

@@ -20,6 +20,10 @@ public class UserinfoApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/identity/userinfo/>.
+     *
+     * ```
+     * val reply = account.userinfo.read()
+     * ```
      */
     public suspend fun read(): Userinfo =
         calls.read(
@@ -36,6 +40,10 @@ public class UserinfoApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/identity/account/>.
+     *
+     * ```
+     * val reply = account.userinfo.readAccount()
+     * ```
      */
     public suspend fun readAccount(): AccountResponse =
         calls.read(
@@ -59,6 +67,10 @@ public class OrganizationUserinfoApi internal constructor(
      * It is sent again when its outcome is unknown: it only reads.
      *
      * See <https://docs.cronofy.com/developers/api/identity/userinfo/>.
+     *
+     * ```
+     * val reply = organization.userinfo.read()
+     * ```
      */
     public suspend fun read(): Userinfo =
         calls.read(

@@ -1,6 +1,17 @@
-//! Lays Swift expressions out as swift-format does: on one line if it fits, otherwise with each part on a line of its own.
+//! Lays expressions out as formatters of Swift and Kotlin do: on one line if it fits, otherwise with each part on a line of
+//! its own.
 
-use super::spelling::{INDENT, WIDTH};
+/// How far a part stands to the right of its brackets.
+const INDENT: usize = 4;
+
+/// Which last parts on a line of their own have a comma.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastComma {
+    /// Those of a list with several items: Swift's habit.
+    Lists,
+    /// All: Kotlin's.
+    All,
+}
 
 /// An expression or a list of parameters.
 #[derive(Debug, Clone)]
@@ -42,7 +53,14 @@ impl Expression {
     }
 
     /// The expression between `before` and `after`, on lines that begin with `indent` blanks and are at most `width` long.
-    pub(super) fn within(&self, before: &str, after: &str, indent: usize, width: usize) -> String {
+    pub(super) fn within(
+        &self,
+        before: &str,
+        after: &str,
+        indent: usize,
+        width: usize,
+        last: LastComma,
+    ) -> String {
         let flat = format!("{before}{}{after}", self.flat());
         match self {
             Self::Group { open, parts, close }
@@ -51,22 +69,17 @@ impl Expression {
                 let deeper = indent + INDENT;
                 let mut text = format!("{before}{open}\n");
                 for (index, (label, part)) in parts.iter().enumerate() {
-                    // The last of several items of a list has a comma, too; the last argument has none.
+                    let lists = index > 0 && close.starts_with(']');
                     let comma =
-                        if index + 1 < parts.len() || index > 0 && close.starts_with(']') { "," } else { "" };
+                        if index + 1 < parts.len() || last == LastComma::All || lists { "," } else { "" };
                     text.push_str(&" ".repeat(deeper));
-                    text.push_str(&part.within(label, comma, deeper, width));
+                    text.push_str(&part.within(label, comma, deeper, width, last));
                     text.push('\n');
                 }
                 format!("{text}{}{close}{after}", " ".repeat(indent))
             }
             _ => flat,
         }
-    }
-
-    /// A declaration: the expression between `before` and `after`, at this depth.
-    pub(super) fn declared(&self, before: &str, after: &str, indent: usize) -> String {
-        self.within(before, after, indent, WIDTH)
     }
 }
 
@@ -78,7 +91,9 @@ mod tests {
     fn what_fits_stays_on_a_line_and_what_does_not_is_broken_from_outside() {
         let inner = Expression::group("B(", vec![("x: ".into(), Expression::atom("1"))], ")");
         let outer = Expression::group("A(", vec![("b: ".into(), inner.clone()), (String::new(), inner)], ")");
-        assert_eq!(outer.within("let a = ", "", 0, 80), "let a = A(b: B(x: 1), B(x: 1))");
-        assert_eq!(outer.within("let a = ", "", 0, 20), "let a = A(\n    b: B(x: 1),\n    B(x: 1)\n)");
+        let laid = |width, last| outer.within("let a = ", "", 0, width, last);
+        assert_eq!(laid(80, LastComma::Lists), "let a = A(b: B(x: 1), B(x: 1))");
+        assert_eq!(laid(20, LastComma::Lists), "let a = A(\n    b: B(x: 1),\n    B(x: 1)\n)");
+        assert_eq!(laid(20, LastComma::All), "let a = A(\n    b: B(x: 1),\n    B(x: 1),\n)");
     }
 }
