@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-swift lint fmt generate bench bench-refresher bench-node test-node test-runtimes docs setup clean sbom
+.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-faults-kotlin jar test-swift lint fmt generate bench bench-refresher bench-node test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -67,8 +67,18 @@ test-swift: ## Run the tests of the Swift package, the scenarios among them
 	@tools/test swift
 
 test-kotlin: ## Check the Kotlin package, and run its tests and the scenarios
-	@tools/setup compiler kotlin
+	@tools/setup compiler services kotlin
 	@tools/test kotlin
+
+test-faults-kotlin: ## Run the tests of the Kotlin package with the full numbers of the fault rows
+	@tools/setup compiler services kotlin
+	@ORGCONNECT_FAULTS=full tools/test kotlin
+
+jar: ## Build the packages for the JVM as they are shipped, and run a program that has nothing but the JAR
+	@tools/setup compiler kotlin
+	@cd uniffi/kotlin && mvn -q -B -Dmaven.test.skip=true package
+	@$(CARGO) build --quiet --locked --package orgconnect-sandbox
+	@tools/test-jar --shipped
 
 wheel-python: ## Build the Python wheel for old Linux systems, and run the scenarios with it
 	@tools/setup compiler python

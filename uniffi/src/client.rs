@@ -10,6 +10,7 @@ use crate::{
     connection::{NativeConnection, NativeSummary},
     error::NativeResult,
     handle::NativeHandle,
+    refresher::{NativeRefresher, NativeRefresherSettings},
     runtime::{CancelHandle, run},
     settings::{NativeSettings, apply},
     store::NativeStore,
@@ -33,6 +34,12 @@ pub struct NativeApplication {
     /// The time for a token request.
     #[uniffi(default = None)]
     pub token_timeout_ms: Option<u64>,
+    /// The time for a call to the store.
+    #[uniffi(default = None)]
+    pub store_timeout_ms: Option<u64>,
+    /// Refuses a store that keeps tokens in clear text.
+    #[uniffi(default = false)]
+    pub require_encryption: bool,
 }
 
 /// Which of Cronofy's flows an authorization uses.
@@ -112,6 +119,10 @@ impl NativeClient {
         if let Some(timeout) = application.token_timeout_ms {
             builder = builder.token_timeout(Duration::from_millis(timeout));
         }
+        if let Some(timeout) = application.store_timeout_ms {
+            builder = builder.store_timeout(Duration::from_millis(timeout));
+        }
+        builder = builder.require_encryption(application.require_encryption);
         Ok(Arc::new(Self(builder.build()?)))
     }
 
@@ -172,6 +183,21 @@ impl NativeClient {
         .await
     }
 
+    /// Takes over a refresh token that was obtained elsewhere.
+    pub async fn import_connection(
+        &self,
+        id: String,
+        refresh_token: String,
+        cancel: Option<Arc<CancelHandle>>,
+    ) -> NativeResult<Arc<NativeConnection>> {
+        let client = self.0.clone();
+        run(
+            cancel,
+            async move { Ok(NativeConnection::of(client.import_connection(id, refresh_token).await?)) },
+        )
+        .await
+    }
+
     /// A connection by its id.
     pub fn connection(&self, id: String) -> NativeResult<Arc<NativeConnection>> {
         Ok(NativeConnection::of(self.0.connection(id)?))
@@ -214,6 +240,16 @@ impl NativeClient {
     pub async fn settle(&self, cancel: Option<Arc<CancelHandle>>) -> NativeResult<()> {
         let client = self.0.clone();
         run(cancel, async move { Ok(client.settle().await?) }).await
+    }
+
+    /// The part of the token store that is this application's.
+    pub fn namespace(&self) -> NativeResult<String> {
+        Ok(self.0.namespace())
+    }
+
+    /// Refreshes connections before they end.
+    pub fn refresher(&self, settings: NativeRefresherSettings) -> NativeResult<Arc<NativeRefresher>> {
+        Ok(NativeRefresher::of(self.0.refresher(), &settings))
     }
 
     /// Checks the signatures of what Cronofy posts to this application.

@@ -20,10 +20,12 @@ pub struct NativeConnection(Connection);
 pub struct NativeSummary {
     /// Its name in the store.
     pub id: String,
-    /// What it is for: `organization`, `account` or `service_account`.
+    /// What it is for: `organization`, `account`, `service_account` or `unknown`.
     pub kind: String,
-    /// Whether it can be used: `active`, `dead`, `revoking` or `revoked`.
+    /// Whether it can be used: `active`, `dead`, `revoking`, `revoked` or `unreadable`.
     pub state: String,
+    /// Why it can't be read.
+    pub state_reason: Option<String>,
     /// Since when it can't be used, in milliseconds since 1970.
     pub state_since_ms: Option<i64>,
     /// Whether a refresh of another process had been interrupted before the grant was found dead.
@@ -102,21 +104,28 @@ impl NativeConnection {
 
 impl From<ConnectionSummary> for NativeSummary {
     fn from(summary: ConnectionSummary) -> Self {
+        let reason = match &summary.state {
+            ConnectionState::Unreadable { reason } => Some(reason.clone()),
+            _ => None,
+        };
         let (state, since, interrupted) = match summary.state {
             ConnectionState::Dead { at, interrupted } => ("dead", Some(at), interrupted),
             ConnectionState::Revoking { at } => ("revoking", Some(at), false),
             ConnectionState::Revoked { at } => ("revoked", Some(at), false),
+            ConnectionState::Unreadable { .. } => ("unreadable", None, false),
             _ => ("active", None, false),
         };
         let kind = match summary.kind {
             ConnectionKind::Account => "account",
             ConnectionKind::ServiceAccount => "service_account",
-            _ => "organization",
+            ConnectionKind::Organization => "organization",
+            _ => "unknown",
         };
         Self {
             id: summary.id.to_string(),
             kind: kind.to_owned(),
             state: state.to_owned(),
+            state_reason: reason,
             state_since_ms: since.map(jiff::Timestamp::as_millisecond),
             interrupted,
             sub: summary.sub,

@@ -20,8 +20,12 @@ pub mod connection;
 #[cfg(feature = "server")]
 pub mod embed;
 pub mod error;
+#[cfg(feature = "server")]
+pub mod foreign_store;
 pub mod handle;
 pub mod public_client;
+#[cfg(feature = "server")]
+pub mod refresher;
 pub mod runtime;
 pub mod settings;
 #[cfg(feature = "server")]

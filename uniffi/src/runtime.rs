@@ -10,6 +10,8 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+#[cfg(feature = "server")]
+use tokio::runtime::EnterGuard;
 use tokio::{
     runtime::{Builder, Runtime},
     sync::watch,
@@ -71,6 +73,9 @@ pub(crate) async fn run<T: Send + 'static>(
     cancel: Option<Arc<CancelHandle>>,
     work: impl Future<Output = NativeResult<T>> + Send + 'static,
 ) -> NativeResult<T> {
+    if cancel.as_ref().is_some_and(|cancel| *cancel.0.borrow()) {
+        return Err(NativeError::Cancelled);
+    }
     let mut task = Task(spawn(work)?);
     tokio::select! {
         biased;
@@ -86,12 +91,21 @@ pub(crate) async fn run<T: Send + 'static>(
 fn spawn<T: Send + 'static>(
     work: impl Future<Output = NativeResult<T>> + Send + 'static,
 ) -> NativeResult<JoinHandle<NativeResult<T>>> {
-    match &*RUNTIME {
-        Ok(runtime) => Ok(runtime.spawn(work)),
-        Err(error) => Err(orgconnect::Error::config(
+    Ok(runtime()?.spawn(work))
+}
+
+/// Makes the runtime that of this thread until the value is dropped, for what starts tasks of its own.
+#[cfg(feature = "server")]
+pub(crate) fn enter() -> NativeResult<EnterGuard<'static>> {
+    Ok(runtime()?.enter())
+}
+
+fn runtime() -> NativeResult<&'static Runtime> {
+    RUNTIME.as_ref().map_err(|error| {
+        orgconnect::Error::config(
             "runtime",
             format!("the threads of orgconnect can't be started ({error}); check the limits of the process"),
         )
-        .into()),
-    }
+        .into()
+    })
 }

@@ -30,6 +30,10 @@ public struct Client: ClientHandle {
     ///   - timeout: The time for a whole call, repetitions included. Default 30 s.
     ///   - connectTimeout: The time to make a connection. Default 5 s.
     ///   - tokenTimeout: The time for a token request, repetitions included: at most 2 minutes. Default 20 s.
+    ///   - storeTimeout: The time for a call to the store. Default 15 s.
+    ///   - requireEncryption: Refuses a store that keeps tokens in clear text. Default false: then such a store is warned
+    ///     of, once. For production: use ``Store/sealed(_:keys:allowClearTextReads:rewrapOnRead:)``, with a key that is not
+    ///     where the tokens are.
     ///   - retry: How calls are repeated.
     ///   - rateLimit: Holds requests back to a rate. Default: no limit but what a 429 asks for.
     ///   - maxResponseBytes: The largest answer that is accepted, after decompression. Default 32 MiB.
@@ -47,6 +51,8 @@ public struct Client: ClientHandle {
         timeout: Duration? = nil,
         connectTimeout: Duration? = nil,
         tokenTimeout: Duration? = nil,
+        storeTimeout: Duration? = nil,
+        requireEncryption: Bool = false,
         retry: RetryPolicy? = nil,
         rateLimit: RateLimit? = nil,
         maxResponseBytes: UInt64? = nil,
@@ -59,7 +65,9 @@ public struct Client: ClientHandle {
             clientId: clientID,
             clientSecret: clientSecret,
             store: try store?.open(),
-            tokenTimeoutMs: tokenTimeout?.milliseconds
+            tokenTimeoutMs: tokenTimeout?.milliseconds,
+            storeTimeoutMs: storeTimeout?.milliseconds,
+            requireEncryption: requireEncryption
         )
         let settings = NativeSettings(
             dataCenter: dataCenter,
@@ -126,8 +134,24 @@ extension Client {
         return Account(caller: Caller(handle))
     }
 
+    /// Takes over a refresh token that was obtained elsewhere, by another SDK of the same application, under an id of your
+    /// choice: it is stored, and refreshed at once. Writes the token store.
+    ///
+    /// From then on it is kept here alone: Cronofy may change a refresh token when it is used, so whatever used it before
+    /// must stop. Call it again with the same arguments if the error is transient: the refresh token is kept until it works.
+    ///
+    /// - Throws: ``OrgconnectError/invalid(_:)``, code `connection_exists`, if the id is in use;
+    ///   ``OrgconnectError/authorization(_:)`` if Cronofy does not accept the refresh token.
+    public func importConnection(_ id: String, refreshToken: Secret) async throws -> Connection {
+        let connection = try await calling { cancel in
+            try await native.importConnection(id: id, refreshToken: refreshToken.expose(), cancel: cancel)
+        }
+        return try Connection(connection)
+    }
+
     /// Lists stored connections in the order of their ids, at most `limit`, beginning after `after`. Reads the token store
-    /// only. Records that can't be read are left out, so a page may be short; only an empty one is the end.
+    /// only. One whose record can't be read is listed as ``ConnectionSummary/State/unreadable(reason:)``. A page may be
+    /// short; only an empty one is the end.
     public func connections(after: String? = nil, limit: UInt32 = 100) async throws -> [ConnectionSummary] {
         let summaries = try await calling { cancel in
             try await native.connections(after: after, limit: limit, cancel: cancel)
@@ -150,6 +174,32 @@ extension Client {
     /// - Throws: ``OrgconnectError/store(_:)`` if tokens still can't be saved; they are lost if the process ends now.
     public func settle() async throws {
         try await calling { cancel in try await native.settle(cancel: cancel) }
+    }
+
+    /// The namespace of this application's records in the store: data center (or base URL) and client id.
+    public func namespace() throws -> String { try calling { try native.namespace() } }
+
+    /// Refreshes connections before they end, in the background or once. No I/O: it works once it is started.
+    ///
+    /// - Parameters:
+    ///   - ahead: How long before its end a token is refreshed. Default 10 minutes; never in the first three quarters of
+    ///     its life.
+    ///   - hotFor: How long after its last use a connection is kept fresh. Default 7 days. Uses are noted every 6 hours.
+    ///   - interval: The pause between two rounds, give or take a half. Default 15 s.
+    ///   - concurrency: How many refreshes are under way at once. Default 16.
+    public func refresher(
+        ahead: Duration? = nil,
+        hotFor: Duration? = nil,
+        interval: Duration? = nil,
+        concurrency: UInt32? = nil
+    ) throws -> Refresher {
+        let settings = NativeRefresherSettings(
+            aheadMs: ahead?.milliseconds,
+            hotForMs: hotFor?.milliseconds,
+            intervalMs: interval?.milliseconds,
+            concurrency: concurrency
+        )
+        return Refresher(try calling { try native.refresher(settings: settings) })
     }
 
     /// Checks the signatures of what Cronofy posts to this application.

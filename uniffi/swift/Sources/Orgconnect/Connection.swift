@@ -71,6 +71,8 @@ public struct ConnectionSummary: Hashable, Sendable {
         case account
         /// Enterprise Connect.
         case serviceAccount = "service_account"
+        /// It can't be told: the record can't be read, or was imported and never refreshed.
+        case unknown
     }
 
     /// Whether a connection can be used.
@@ -84,6 +86,9 @@ public struct ConnectionSummary: Hashable, Sendable {
         case revoking(since: Date)
         /// It was revoked here.
         case revoked(since: Date)
+        /// There is a record, and it can't be read: damaged, sealed with another key, or written by a newer version. Only
+        /// seen in lists.
+        case unreadable(reason: String)
     }
 
     /// Its name in the store.
@@ -107,13 +112,14 @@ public struct ConnectionSummary: Hashable, Sendable {
 
     init(_ native: NativeSummary) {
         id = native.id
-        kind = Kind(rawValue: native.kind) ?? .account
+        kind = Kind(rawValue: native.kind) ?? .unknown
         let since = Date(milliseconds: native.stateSinceMs ?? 0)
         state =
             switch native.state {
             case "dead": .dead(since: since, interrupted: native.interrupted)
             case "revoking": .revoking(since: since)
             case "revoked": .revoked(since: since)
+            case "unreadable": .unreadable(reason: native.stateReason ?? "")
             default: .active
             }
         sub = native.sub

@@ -18,11 +18,14 @@ import OrgconnectNative
 ///
 /// Every method may be called at any time, also for the same key. What it throws should be a ``StoreError``; anything else
 /// counts as unavailable, and is not repeated in messages, since it may hold a token. A store that hangs fails the calls
-/// that need it by their deadlines, and its task is cancelled.
+/// that need it by their deadlines, and its task is cancelled. Prove that it keeps its promises with ``Store/check()``.
 public protocol TokenStore: Sendable {
     /// A text that is equal for two objects exactly if they reach the same records: a path, an address with its database
     /// and table. It holds no secret. Clients in one process share their refreshes by it.
     var identity: String { get }
+
+    /// Whether what is kept is encrypted before it leaves this process. Default false.
+    var isEncrypted: Bool { get }
 
     /// Reads a record. Nil if there is none.
     func load(_ key: ConnectionKey) async throws -> StoredRecord?
@@ -43,6 +46,11 @@ public protocol TokenStore: Sendable {
 
     /// Lists records of a namespace in the order of their ids, without their payloads.
     func list(_ query: ListQuery) async throws -> [ListedRecord]
+}
+
+extension TokenStore {
+    /// False: what is kept is in clear text.
+    public var isEncrypted: Bool { false }
 }
 
 /// The key of a record.
@@ -117,42 +125,8 @@ public enum StoreError: Error, Hashable, Sendable {
     case refused(String)
 }
 
-/// Where a client keeps its tokens.
-public struct Store: Sendable {
-    let open: @Sendable () throws -> NativeStore
-
-    private init(_ open: @escaping @Sendable () throws -> NativeStore) {
-        self.open = { @Sendable in try calling { try open() } }
-    }
-
-    /// In the memory of this process.
-    public static func memory() -> Self { Self { try .memory() } }
-
-    /// In files of a folder, which is made if need be. Several processes may share it; nobody else may read it.
-    public static func file(_ path: String) -> Self { Self { try .file(path: path) } }
-
-    /// In a SQLite database, which is made if need be. Several processes may share it.
-    public static func sqlite(_ path: String) -> Self { Self { try .sqlite(path: path) } }
-
-    /// In a store of your own.
-    public static func custom(_ store: some TokenStore) -> Self {
-        Self { try .foreign(identity: store.identity, store: ForeignStore(store: store)) }
-    }
-
-    /// Encrypted, in another store, with keys in base64 (32 octets each) separated by commas, the current one first.
-    ///
-    /// With `allowClearTextReads`, records that are not encrypted yet are read; they are encrypted when they are written
-    /// next.
-    public static func sealed(_ inner: Self, keys: Secret, allowClearTextReads: Bool = false) -> Self {
-        Self { try .sealed(inner: inner.open(), keys: keys.expose(), allowClearTextReads: allowClearTextReads) }
-    }
-
-    /// A new random key for ``sealed(_:keys:allowClearTextReads:)``.
-    public static func generateKey() throws -> Secret { Secret(try calling { try generateStoreKey() }) }
-}
-
 /// A store of the host as the core calls it.
-private final class ForeignStore: NativeTokenStore {
+final class ForeignStore: NativeTokenStore {
     private let store: any TokenStore
 
     init(store: any TokenStore) { self.store = store }

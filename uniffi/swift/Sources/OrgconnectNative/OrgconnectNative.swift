@@ -1186,14 +1186,29 @@ public protocol NativeClientProtocol: AnyObject, Sendable {
     func calls() throws  -> NativeHandle
 
     /**
+     * Takes over a refresh token that was obtained elsewhere.
+     */
+    func importConnection(id: String, refreshToken: String, cancel: CancelHandle?) async throws  -> NativeConnection
+
+    /**
      * The organization of an Internal Application.
      */
     func internalOrganization() throws  -> NativeOrganization
 
     /**
+     * The part of the token store that is this application's.
+     */
+    func namespace() throws  -> String
+
+    /**
      * Reads a pending authorization back from the owner's session.
      */
     func pending(serialized: String) throws  -> NativePending
+
+    /**
+     * Refreshes connections before they end.
+     */
+    func refresher(settings: NativeRefresherSettings) throws  -> NativeRefresher
 
     /**
      * Revokes by `sub`.
@@ -1408,12 +1423,43 @@ open func calls()throws  -> NativeHandle  {
 }
 
     /**
+     * Takes over a refresh token that was obtained elsewhere.
+     */
+open func importConnection(id: String, refreshToken: String, cancel: CancelHandle?)async throws  -> NativeConnection  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_orgconnect_uniffi_fn_method_nativeclient_import_connection(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(id),FfiConverterString.lower(refreshToken),FfiConverterOptionTypeCancelHandle.lower(cancel)
+                )
+            },
+            pollFunc: ffi_orgconnect_uniffi_rust_future_poll_u64,
+            completeFunc: ffi_orgconnect_uniffi_rust_future_complete_u64,
+            freeFunc: ffi_orgconnect_uniffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeNativeConnection_lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+
+    /**
      * The organization of an Internal Application.
      */
 open func internalOrganization()throws  -> NativeOrganization  {
     return try  FfiConverterTypeNativeOrganization_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
         uniffiCallStatus in
     uniffi_orgconnect_uniffi_fn_method_nativeclient_internal_organization(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The part of the token store that is this application's.
+     */
+open func namespace()throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_method_nativeclient_namespace(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -1428,6 +1474,19 @@ open func pending(serialized: String)throws  -> NativePending  {
     uniffi_orgconnect_uniffi_fn_method_nativeclient_pending(
             self.uniffiCloneHandle(),
         FfiConverterString.lower(serialized),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Refreshes connections before they end.
+     */
+open func refresher(settings: NativeRefresherSettings)throws  -> NativeRefresher  {
+    return try  FfiConverterTypeNativeRefresher_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_method_nativeclient_refresher(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeNativeRefresherSettings_lower(settings),uniffiCallStatus
     )
 })
 }
@@ -2996,6 +3055,215 @@ public func FfiConverterTypeNativePublicClient_lower(_ value: NativePublicClient
 
 
 /**
+ * Refreshes connections before they end.
+ */
+public protocol NativeRefresherProtocol: AnyObject, Sendable {
+
+    /**
+     * Stops it without waiting for what is under way.
+     */
+    func cease() throws
+
+    /**
+     * Makes one round and says what was done.
+     */
+    func runOnce(cancel: CancelHandle?) async throws  -> NativeRefresherStats
+
+    /**
+     * Begins to work in the background. One that is at work already goes on as it is.
+     */
+    func start() throws
+
+    /**
+     * What it has done so far.
+     */
+    func stats() throws  -> NativeRefresherStats
+
+    /**
+     * Stops it: nothing more is claimed, what is under way is waited for.
+     */
+    func stop(cancel: CancelHandle?) async throws  -> NativeRefresherStats
+
+}
+/**
+ * Refreshes connections before they end.
+ */
+open class NativeRefresher: NativeRefresherProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_orgconnect_uniffi_fn_clone_nativerefresher(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_orgconnect_uniffi_fn_free_nativerefresher(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Stops it without waiting for what is under way.
+     */
+open func cease()throws   {try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_method_nativerefresher_cease(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Makes one round and says what was done.
+     */
+open func runOnce(cancel: CancelHandle?)async throws  -> NativeRefresherStats  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_orgconnect_uniffi_fn_method_nativerefresher_run_once(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelHandle.lower(cancel)
+                )
+            },
+            pollFunc: ffi_orgconnect_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_orgconnect_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_orgconnect_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeNativeRefresherStats_lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+
+    /**
+     * Begins to work in the background. One that is at work already goes on as it is.
+     */
+open func start()throws   {try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_method_nativerefresher_start(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * What it has done so far.
+     */
+open func stats()throws  -> NativeRefresherStats  {
+    return try  FfiConverterTypeNativeRefresherStats_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_method_nativerefresher_stats(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Stops it: nothing more is claimed, what is under way is waited for.
+     */
+open func stop(cancel: CancelHandle?)async throws  -> NativeRefresherStats  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_orgconnect_uniffi_fn_method_nativerefresher_stop(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelHandle.lower(cancel)
+                )
+            },
+            pollFunc: ffi_orgconnect_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_orgconnect_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_orgconnect_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeNativeRefresherStats_lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeRefresher: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = NativeRefresher
+
+    public static func lift(_ handle: UInt64) throws -> NativeRefresher {
+        return NativeRefresher(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: NativeRefresher) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeRefresher {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: NativeRefresher, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeRefresher_lift(_ handle: UInt64) throws -> NativeRefresher {
+    return try FfiConverterTypeNativeRefresher.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeRefresher_lower(_ value: NativeRefresher) -> UInt64 {
+    return FfiConverterTypeNativeRefresher.lower(value)
+}
+
+
+
+
+
+
+/**
  * Remembers what has been processed.
  */
 public protocol NativeReplayGuardProtocol: AnyObject, Sendable {
@@ -3161,6 +3429,31 @@ public func FfiConverterTypeNativeReplayGuard_lower(_ value: NativeReplayGuard) 
 public protocol NativeStoreProtocol: AnyObject, Sendable {
 
     /**
+     * Checks that the store keeps its contract. The text is the promise that was broken.
+     */
+    func check(cancel: CancelHandle?) async throws  -> String?
+
+    /**
+     * What it reaches: a path, an address. It holds no secret.
+     */
+    func identity() throws  -> String
+
+    /**
+     * Whether what is kept is encrypted before it leaves this process.
+     */
+    func isEncrypted() throws  -> Bool
+
+    /**
+     * Copies every record of a namespace to another store, and reads each back.
+     */
+    func migrate(to: NativeStore, namespace: String, remove: Bool, cancel: CancelHandle?) async throws  -> NativeMigrated
+
+    /**
+     * Reaches the server now, if the store is on one.
+     */
+    func prepare(cancel: CancelHandle?) async throws
+
+    /**
      * Goes on with other keys.
      */
     func replaceKeys(keys: String) throws
@@ -3168,7 +3461,7 @@ public protocol NativeStoreProtocol: AnyObject, Sendable {
     /**
      * Moves every record of a namespace to the current key.
      */
-    func rewrapAll(namespace: String) async throws  -> NativeRewrapped
+    func rewrapAll(namespace: String, cancel: CancelHandle?) async throws  -> NativeRewrapped
 
 }
 /**
@@ -3240,12 +3533,25 @@ public static func file(path: String)throws  -> NativeStore  {
     /**
      * Keeps tokens in a store of the host's own. The identity is equal for two objects that reach the same records.
      */
-public static func foreign(identity: String, store: NativeTokenStore)throws  -> NativeStore  {
+public static func foreign(identity: String, encrypted: Bool, store: NativeTokenStore)throws  -> NativeStore  {
     return try  FfiConverterTypeNativeStore_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
         uniffiCallStatus in
     uniffi_orgconnect_uniffi_fn_constructor_nativestore_foreign(
         FfiConverterString.lower(identity),
+        FfiConverterBool.lower(encrypted),
         FfiConverterTypeNativeTokenStore_lower(store),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Keeps tokens in files of a folder, sealed with a key in the operating system's keyring.
+     */
+public static func keyring(path: String)throws  -> NativeStore  {
+    return try  FfiConverterTypeNativeStore_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_constructor_nativestore_keyring(
+        FfiConverterString.lower(path),uniffiCallStatus
     )
 })
 }
@@ -3262,15 +3568,65 @@ public static func memory()throws  -> NativeStore  {
 }
 
     /**
+     * The store that a text names.
+     */
+public static func `open`(name: String)throws  -> NativeStore  {
+    return try  FfiConverterTypeNativeStore_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_constructor_nativestore_open(
+        FfiConverterString.lower(name),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The store that a text names, sealed with keys in base64, or with those that the text names.
+     */
+public static func openSealed(name: String, keys: String?, sealing: NativeSealing)throws  -> NativeStore  {
+    return try  FfiConverterTypeNativeStore_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_constructor_nativestore_open_sealed(
+        FfiConverterString.lower(name),
+        FfiConverterOptionString.lower(keys),
+        FfiConverterTypeNativeSealing_lower(sealing),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Keeps tokens in PostgreSQL.
+     */
+public static func postgres(url: String)throws  -> NativeStore  {
+    return try  FfiConverterTypeNativeStore_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_constructor_nativestore_postgres(
+        FfiConverterString.lower(url),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Keeps tokens in Redis or Valkey.
+     */
+public static func redis(url: String)throws  -> NativeStore  {
+    return try  FfiConverterTypeNativeStore_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_constructor_nativestore_redis(
+        FfiConverterString.lower(url),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Encrypts what another store keeps, with keys in base64, the current one first.
      */
-public static func sealed(inner: NativeStore, keys: String, allowClearTextReads: Bool)throws  -> NativeStore  {
+public static func sealed(inner: NativeStore, keys: String, sealing: NativeSealing)throws  -> NativeStore  {
     return try  FfiConverterTypeNativeStore_lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
         uniffiCallStatus in
     uniffi_orgconnect_uniffi_fn_constructor_nativestore_sealed(
         FfiConverterTypeNativeStore_lower(inner),
         FfiConverterString.lower(keys),
-        FfiConverterBool.lower(allowClearTextReads),uniffiCallStatus
+        FfiConverterTypeNativeSealing_lower(sealing),uniffiCallStatus
     )
 })
 }
@@ -3290,6 +3646,87 @@ public static func sqlite(path: String)throws  -> NativeStore  {
 
 
     /**
+     * Checks that the store keeps its contract. The text is the promise that was broken.
+     */
+open func check(cancel: CancelHandle?)async throws  -> String?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_orgconnect_uniffi_fn_method_nativestore_check(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelHandle.lower(cancel)
+                )
+            },
+            pollFunc: ffi_orgconnect_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_orgconnect_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_orgconnect_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionString.lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+
+    /**
+     * What it reaches: a path, an address. It holds no secret.
+     */
+open func identity()throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_method_nativestore_identity(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Whether what is kept is encrypted before it leaves this process.
+     */
+open func isEncrypted()throws  -> Bool  {
+    return try  FfiConverterBool.lift(try rustCallWithError(FfiConverterTypeNativeError_lift) {
+        uniffiCallStatus in
+    uniffi_orgconnect_uniffi_fn_method_nativestore_is_encrypted(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Copies every record of a namespace to another store, and reads each back.
+     */
+open func migrate(to: NativeStore, namespace: String, remove: Bool, cancel: CancelHandle?)async throws  -> NativeMigrated  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_orgconnect_uniffi_fn_method_nativestore_migrate(
+                        self.uniffiCloneHandle(),FfiConverterTypeNativeStore_lower(to),FfiConverterString.lower(namespace),FfiConverterBool.lower(remove),FfiConverterOptionTypeCancelHandle.lower(cancel)
+                )
+            },
+            pollFunc: ffi_orgconnect_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_orgconnect_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_orgconnect_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeNativeMigrated_lift,
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+
+    /**
+     * Reaches the server now, if the store is on one.
+     */
+open func prepare(cancel: CancelHandle?)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_orgconnect_uniffi_fn_method_nativestore_prepare(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelHandle.lower(cancel)
+                )
+            },
+            pollFunc: ffi_orgconnect_uniffi_rust_future_poll_void,
+            completeFunc: ffi_orgconnect_uniffi_rust_future_complete_void,
+            freeFunc: ffi_orgconnect_uniffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeNativeError_lift
+        )
+}
+
+    /**
      * Goes on with other keys.
      */
 open func replaceKeys(keys: String)throws   {try rustCallWithError(FfiConverterTypeNativeError_lift) {
@@ -3304,12 +3741,12 @@ open func replaceKeys(keys: String)throws   {try rustCallWithError(FfiConverterT
     /**
      * Moves every record of a namespace to the current key.
      */
-open func rewrapAll(namespace: String)async throws  -> NativeRewrapped  {
+open func rewrapAll(namespace: String, cancel: CancelHandle?)async throws  -> NativeRewrapped  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_orgconnect_uniffi_fn_method_nativestore_rewrap_all(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(namespace)
+                        self.uniffiCloneHandle(),FfiConverterString.lower(namespace),FfiConverterOptionTypeCancelHandle.lower(cancel)
                 )
             },
             pollFunc: ffi_orgconnect_uniffi_rust_future_poll_rust_buffer,
@@ -4216,6 +4653,14 @@ public struct NativeApplication {
      * The time for a token request.
      */
     public var tokenTimeoutMs: UInt64?
+    /**
+     * The time for a call to the store.
+     */
+    public var storeTimeoutMs: UInt64?
+    /**
+     * Refuses a store that keeps tokens in clear text.
+     */
+    public var requireEncryption: Bool
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -4231,11 +4676,19 @@ public struct NativeApplication {
          */store: NativeStore? = nil,
         /**
          * The time for a token request.
-         */tokenTimeoutMs: UInt64? = nil) {
+         */tokenTimeoutMs: UInt64? = nil,
+        /**
+         * The time for a call to the store.
+         */storeTimeoutMs: UInt64? = nil,
+        /**
+         * Refuses a store that keeps tokens in clear text.
+         */requireEncryption: Bool = false) {
         self.clientId = clientId
         self.clientSecret = clientSecret
         self.store = store
         self.tokenTimeoutMs = tokenTimeoutMs
+        self.storeTimeoutMs = storeTimeoutMs
+        self.requireEncryption = requireEncryption
     }
 
 
@@ -4257,7 +4710,9 @@ public struct FfiConverterTypeNativeApplication: FfiConverterRustBuffer {
                 clientId: FfiConverterString.read(from: &buf),
                 clientSecret: FfiConverterString.read(from: &buf),
                 store: FfiConverterOptionTypeNativeStore.read(from: &buf),
-                tokenTimeoutMs: FfiConverterOptionUInt64.read(from: &buf)
+                tokenTimeoutMs: FfiConverterOptionUInt64.read(from: &buf),
+                storeTimeoutMs: FfiConverterOptionUInt64.read(from: &buf),
+                requireEncryption: FfiConverterBool.read(from: &buf)
         )
     }
 
@@ -4266,6 +4721,8 @@ public struct FfiConverterTypeNativeApplication: FfiConverterRustBuffer {
         FfiConverterString.write(value.clientSecret, into: &buf)
         FfiConverterOptionTypeNativeStore.write(value.store, into: &buf)
         FfiConverterOptionUInt64.write(value.tokenTimeoutMs, into: &buf)
+        FfiConverterOptionUInt64.write(value.storeTimeoutMs, into: &buf)
+        FfiConverterBool.write(value.requireEncryption, into: &buf)
     }
 }
 
@@ -4890,6 +5347,75 @@ public func FfiConverterTypeNativeKey_lower(_ value: NativeKey) -> RustBuffer {
 
 
 /**
+ * A record that was left as it is.
+ */
+public struct NativeLeft: Equatable, Hashable {
+    /**
+     * The connection.
+     */
+    public var connection: String
+    /**
+     * Why it was left.
+     */
+    public var failure: NativeFailure
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The connection.
+         */connection: String,
+        /**
+         * Why it was left.
+         */failure: NativeFailure) {
+        self.connection = connection
+        self.failure = failure
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NativeLeft: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeLeft: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeLeft {
+        return
+            try NativeLeft(
+                connection: FfiConverterString.read(from: &buf),
+                failure: FfiConverterTypeNativeFailure.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NativeLeft, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.connection, into: &buf)
+        FfiConverterTypeNativeFailure.write(value.failure, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeLeft_lift(_ buf: RustBuffer) throws -> NativeLeft {
+    return try FfiConverterTypeNativeLeft.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeLeft_lower(_ value: NativeLeft) -> RustBuffer {
+    return FfiConverterTypeNativeLeft.lower(value)
+}
+
+
+/**
  * Which records to list.
  */
 public struct NativeListQuery: Equatable, Hashable {
@@ -5054,6 +5580,85 @@ public func FfiConverterTypeNativeListedRecord_lift(_ buf: RustBuffer) throws ->
 #endif
 public func FfiConverterTypeNativeListedRecord_lower(_ value: NativeListedRecord) -> RustBuffer {
     return FfiConverterTypeNativeListedRecord.lower(value)
+}
+
+
+/**
+ * What [`NativeStore::migrate`] did.
+ */
+public struct NativeMigrated: Equatable, Hashable {
+    /**
+     * Records that were copied.
+     */
+    public var copied: UInt64
+    /**
+     * Records that were there already, as they are.
+     */
+    public var unchanged: UInt64
+    /**
+     * Records that were left as they are.
+     */
+    public var failed: [NativeLeft]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Records that were copied.
+         */copied: UInt64,
+        /**
+         * Records that were there already, as they are.
+         */unchanged: UInt64,
+        /**
+         * Records that were left as they are.
+         */failed: [NativeLeft]) {
+        self.copied = copied
+        self.unchanged = unchanged
+        self.failed = failed
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NativeMigrated: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeMigrated: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeMigrated {
+        return
+            try NativeMigrated(
+                copied: FfiConverterUInt64.read(from: &buf),
+                unchanged: FfiConverterUInt64.read(from: &buf),
+                failed: FfiConverterSequenceTypeNativeLeft.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NativeMigrated, into buf: inout [UInt8]) {
+        FfiConverterUInt64.write(value.copied, into: &buf)
+        FfiConverterUInt64.write(value.unchanged, into: &buf)
+        FfiConverterSequenceTypeNativeLeft.write(value.failed, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeMigrated_lift(_ buf: RustBuffer) throws -> NativeMigrated {
+    return try FfiConverterTypeNativeMigrated.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeMigrated_lower(_ value: NativeMigrated) -> RustBuffer {
+    return FfiConverterTypeNativeMigrated.lower(value)
 }
 
 
@@ -5364,6 +5969,234 @@ public func FfiConverterTypeNativeRecord_lower(_ value: NativeRecord) -> RustBuf
 
 
 /**
+ * How a refresher works. What is absent has the core's default.
+ */
+public struct NativeRefresherSettings: Equatable, Hashable {
+    /**
+     * How long before its end a token is refreshed.
+     */
+    public var aheadMs: UInt64?
+    /**
+     * How long after its last use a connection is kept fresh.
+     */
+    public var hotForMs: UInt64?
+    /**
+     * The pause between two rounds.
+     */
+    public var intervalMs: UInt64?
+    /**
+     * How many refreshes are under way at once.
+     */
+    public var concurrency: UInt32?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * How long before its end a token is refreshed.
+         */aheadMs: UInt64? = nil,
+        /**
+         * How long after its last use a connection is kept fresh.
+         */hotForMs: UInt64? = nil,
+        /**
+         * The pause between two rounds.
+         */intervalMs: UInt64? = nil,
+        /**
+         * How many refreshes are under way at once.
+         */concurrency: UInt32? = nil) {
+        self.aheadMs = aheadMs
+        self.hotForMs = hotForMs
+        self.intervalMs = intervalMs
+        self.concurrency = concurrency
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NativeRefresherSettings: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeRefresherSettings: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeRefresherSettings {
+        return
+            try NativeRefresherSettings(
+                aheadMs: FfiConverterOptionUInt64.read(from: &buf),
+                hotForMs: FfiConverterOptionUInt64.read(from: &buf),
+                intervalMs: FfiConverterOptionUInt64.read(from: &buf),
+                concurrency: FfiConverterOptionUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NativeRefresherSettings, into buf: inout [UInt8]) {
+        FfiConverterOptionUInt64.write(value.aheadMs, into: &buf)
+        FfiConverterOptionUInt64.write(value.hotForMs, into: &buf)
+        FfiConverterOptionUInt64.write(value.intervalMs, into: &buf)
+        FfiConverterOptionUInt32.write(value.concurrency, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeRefresherSettings_lift(_ buf: RustBuffer) throws -> NativeRefresherSettings {
+    return try FfiConverterTypeNativeRefresherSettings.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeRefresherSettings_lower(_ value: NativeRefresherSettings) -> RustBuffer {
+    return FfiConverterTypeNativeRefresherSettings.lower(value)
+}
+
+
+/**
+ * What a refresher has done.
+ */
+public struct NativeRefresherStats: Equatable, Hashable {
+    /**
+     * Rounds that were made.
+     */
+    public var rounds: UInt64
+    /**
+     * Records that were claimed.
+     */
+    public var claimed: UInt64
+    /**
+     * Connections that have a new token.
+     */
+    public var refreshed: UInt64
+    /**
+     * Connections that were good for long enough still.
+     */
+    public var fresh: UInt64
+    /**
+     * Connections that were let rest.
+     */
+    public var resting: UInt64
+    /**
+     * Connections that were not in use any more, or whose grant turned out to be gone.
+     */
+    public var ended: UInt64
+    /**
+     * Refreshes that failed and may succeed later.
+     */
+    public var failed: UInt64
+    /**
+     * Rounds that were cut short because a 429 asked for a pause.
+     */
+    public var paused: UInt64
+    /**
+     * Rounds that were cut short because the store failed.
+     */
+    public var storeFailures: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Rounds that were made.
+         */rounds: UInt64,
+        /**
+         * Records that were claimed.
+         */claimed: UInt64,
+        /**
+         * Connections that have a new token.
+         */refreshed: UInt64,
+        /**
+         * Connections that were good for long enough still.
+         */fresh: UInt64,
+        /**
+         * Connections that were let rest.
+         */resting: UInt64,
+        /**
+         * Connections that were not in use any more, or whose grant turned out to be gone.
+         */ended: UInt64,
+        /**
+         * Refreshes that failed and may succeed later.
+         */failed: UInt64,
+        /**
+         * Rounds that were cut short because a 429 asked for a pause.
+         */paused: UInt64,
+        /**
+         * Rounds that were cut short because the store failed.
+         */storeFailures: UInt64) {
+        self.rounds = rounds
+        self.claimed = claimed
+        self.refreshed = refreshed
+        self.fresh = fresh
+        self.resting = resting
+        self.ended = ended
+        self.failed = failed
+        self.paused = paused
+        self.storeFailures = storeFailures
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NativeRefresherStats: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeRefresherStats: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeRefresherStats {
+        return
+            try NativeRefresherStats(
+                rounds: FfiConverterUInt64.read(from: &buf),
+                claimed: FfiConverterUInt64.read(from: &buf),
+                refreshed: FfiConverterUInt64.read(from: &buf),
+                fresh: FfiConverterUInt64.read(from: &buf),
+                resting: FfiConverterUInt64.read(from: &buf),
+                ended: FfiConverterUInt64.read(from: &buf),
+                failed: FfiConverterUInt64.read(from: &buf),
+                paused: FfiConverterUInt64.read(from: &buf),
+                storeFailures: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NativeRefresherStats, into buf: inout [UInt8]) {
+        FfiConverterUInt64.write(value.rounds, into: &buf)
+        FfiConverterUInt64.write(value.claimed, into: &buf)
+        FfiConverterUInt64.write(value.refreshed, into: &buf)
+        FfiConverterUInt64.write(value.fresh, into: &buf)
+        FfiConverterUInt64.write(value.resting, into: &buf)
+        FfiConverterUInt64.write(value.ended, into: &buf)
+        FfiConverterUInt64.write(value.failed, into: &buf)
+        FfiConverterUInt64.write(value.paused, into: &buf)
+        FfiConverterUInt64.write(value.storeFailures, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeRefresherStats_lift(_ buf: RustBuffer) throws -> NativeRefresherStats {
+    return try FfiConverterTypeNativeRefresherStats.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeRefresherStats_lower(_ value: NativeRefresherStats) -> RustBuffer {
+    return FfiConverterTypeNativeRefresherStats.lower(value)
+}
+
+
+/**
  * The answer to a call that succeeded.
  */
 public struct NativeReply: Equatable, Hashable {
@@ -5554,9 +6387,9 @@ public struct NativeRewrapped: Equatable, Hashable {
      */
     public var unchanged: UInt64
     /**
-     * Connections whose records were left as they are.
+     * Records that were left as they are.
      */
-    public var failed: [String]
+    public var failed: [NativeLeft]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -5568,8 +6401,8 @@ public struct NativeRewrapped: Equatable, Hashable {
          * Records that had nothing to be done for.
          */unchanged: UInt64,
         /**
-         * Connections whose records were left as they are.
-         */failed: [String]) {
+         * Records that were left as they are.
+         */failed: [NativeLeft]) {
         self.moved = moved
         self.unchanged = unchanged
         self.failed = failed
@@ -5593,14 +6426,14 @@ public struct FfiConverterTypeNativeRewrapped: FfiConverterRustBuffer {
             try NativeRewrapped(
                 moved: FfiConverterUInt64.read(from: &buf),
                 unchanged: FfiConverterUInt64.read(from: &buf),
-                failed: FfiConverterSequenceString.read(from: &buf)
+                failed: FfiConverterSequenceTypeNativeLeft.read(from: &buf)
         )
     }
 
     public static func write(_ value: NativeRewrapped, into buf: inout [UInt8]) {
         FfiConverterUInt64.write(value.moved, into: &buf)
         FfiConverterUInt64.write(value.unchanged, into: &buf)
-        FfiConverterSequenceString.write(value.failed, into: &buf)
+        FfiConverterSequenceTypeNativeLeft.write(value.failed, into: &buf)
     }
 }
 
@@ -5617,6 +6450,75 @@ public func FfiConverterTypeNativeRewrapped_lift(_ buf: RustBuffer) throws -> Na
 #endif
 public func FfiConverterTypeNativeRewrapped_lower(_ value: NativeRewrapped) -> RustBuffer {
     return FfiConverterTypeNativeRewrapped.lower(value)
+}
+
+
+/**
+ * How [`NativeStore::sealed`] reads.
+ */
+public struct NativeSealing: Equatable, Hashable {
+    /**
+     * Reads records that were written before there was a key.
+     */
+    public var allowClearTextReads: Bool
+    /**
+     * Moves a record to the current key when it is read, too.
+     */
+    public var rewrapOnRead: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Reads records that were written before there was a key.
+         */allowClearTextReads: Bool,
+        /**
+         * Moves a record to the current key when it is read, too.
+         */rewrapOnRead: Bool) {
+        self.allowClearTextReads = allowClearTextReads
+        self.rewrapOnRead = rewrapOnRead
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NativeSealing: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeSealing: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeSealing {
+        return
+            try NativeSealing(
+                allowClearTextReads: FfiConverterBool.read(from: &buf),
+                rewrapOnRead: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NativeSealing, into buf: inout [UInt8]) {
+        FfiConverterBool.write(value.allowClearTextReads, into: &buf)
+        FfiConverterBool.write(value.rewrapOnRead, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeSealing_lift(_ buf: RustBuffer) throws -> NativeSealing {
+    return try FfiConverterTypeNativeSealing.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeSealing_lower(_ value: NativeSealing) -> RustBuffer {
+    return FfiConverterTypeNativeSealing.lower(value)
 }
 
 
@@ -5867,13 +6769,17 @@ public struct NativeSummary: Equatable, Hashable {
      */
     public var id: String
     /**
-     * What it is for: `organization`, `account` or `service_account`.
+     * What it is for: `organization`, `account`, `service_account` or `unknown`.
      */
     public var kind: String
     /**
-     * Whether it can be used: `active`, `dead`, `revoking` or `revoked`.
+     * Whether it can be used: `active`, `dead`, `revoking`, `revoked` or `unreadable`.
      */
     public var state: String
+    /**
+     * Why it can't be read.
+     */
+    public var stateReason: String?
     /**
      * Since when it can't be used, in milliseconds since 1970.
      */
@@ -5914,11 +6820,14 @@ public struct NativeSummary: Equatable, Hashable {
          * Its name in the store.
          */id: String,
         /**
-         * What it is for: `organization`, `account` or `service_account`.
+         * What it is for: `organization`, `account`, `service_account` or `unknown`.
          */kind: String,
         /**
-         * Whether it can be used: `active`, `dead`, `revoking` or `revoked`.
+         * Whether it can be used: `active`, `dead`, `revoking`, `revoked` or `unreadable`.
          */state: String,
+        /**
+         * Why it can't be read.
+         */stateReason: String?,
         /**
          * Since when it can't be used, in milliseconds since 1970.
          */stateSinceMs: Int64?,
@@ -5946,6 +6855,7 @@ public struct NativeSummary: Equatable, Hashable {
         self.id = id
         self.kind = kind
         self.state = state
+        self.stateReason = stateReason
         self.stateSinceMs = stateSinceMs
         self.interrupted = interrupted
         self.sub = sub
@@ -5975,6 +6885,7 @@ public struct FfiConverterTypeNativeSummary: FfiConverterRustBuffer {
                 id: FfiConverterString.read(from: &buf),
                 kind: FfiConverterString.read(from: &buf),
                 state: FfiConverterString.read(from: &buf),
+                stateReason: FfiConverterOptionString.read(from: &buf),
                 stateSinceMs: FfiConverterOptionInt64.read(from: &buf),
                 interrupted: FfiConverterBool.read(from: &buf),
                 sub: FfiConverterOptionString.read(from: &buf),
@@ -5990,6 +6901,7 @@ public struct FfiConverterTypeNativeSummary: FfiConverterRustBuffer {
         FfiConverterString.write(value.id, into: &buf)
         FfiConverterString.write(value.kind, into: &buf)
         FfiConverterString.write(value.state, into: &buf)
+        FfiConverterOptionString.write(value.stateReason, into: &buf)
         FfiConverterOptionInt64.write(value.stateSinceMs, into: &buf)
         FfiConverterBool.write(value.interrupted, into: &buf)
         FfiConverterOptionString.write(value.sub, into: &buf)
@@ -7185,6 +8097,31 @@ fileprivate struct FfiConverterSequenceTypeNativeFieldErrors: FfiConverterRustBu
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeNativeLeft: FfiConverterRustBuffer {
+    typealias SwiftType = [NativeLeft]
+
+    public static func write(_ value: [NativeLeft], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeNativeLeft.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [NativeLeft] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [NativeLeft]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeNativeLeft.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeNativeListedRecord: FfiConverterRustBuffer {
     typealias SwiftType = [NativeListedRecord]
 
@@ -7498,10 +8435,19 @@ private let initializationResult: InitializationResult = {
     if (uniffi_orgconnect_uniffi_checksum_method_nativeclient_handle() != 50135) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativeclient_import_connection() != 58060) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_orgconnect_uniffi_checksum_method_nativeclient_internal_organization() != 44288) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativeclient_namespace() != 29943) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_orgconnect_uniffi_checksum_method_nativeclient_pending() != 48662) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativeclient_refresher() != 34871) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_orgconnect_uniffi_checksum_method_nativeclient_revoke_sub() != 20883) {
@@ -7564,6 +8510,24 @@ private let initializationResult: InitializationResult = {
     if (uniffi_orgconnect_uniffi_checksum_method_nativeembedtokens_sign() != 41946) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_load() != 5070) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_save() != 34824) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_delete() != 38108) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_acquire() != 63188) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_release() != 15711) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_list() != 38368) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_orgconnect_uniffi_checksum_method_nativebatch_add() != 6789) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -7597,31 +8561,43 @@ private let initializationResult: InitializationResult = {
     if (uniffi_orgconnect_uniffi_checksum_method_nativepublicclient_hand_off() != 21409) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativerefresher_cease() != 45166) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativerefresher_run_once() != 8119) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativerefresher_start() != 43984) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativerefresher_stats() != 36933) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativerefresher_stop() != 57005) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_orgconnect_uniffi_checksum_method_cancelhandle_cancel() != 44266) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativestore_check() != 16774) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativestore_identity() != 58479) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativestore_is_encrypted() != 64834) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativestore_migrate() != 25176) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_method_nativestore_prepare() != 58777) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_orgconnect_uniffi_checksum_method_nativestore_replace_keys() != 44110) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_orgconnect_uniffi_checksum_method_nativestore_rewrap_all() != 38408) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_load() != 44953) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_save() != 40746) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_delete() != 65195) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_acquire() != 10823) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_release() != 32499) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_list() != 11603) {
+    if (uniffi_orgconnect_uniffi_checksum_method_nativestore_rewrap_all() != 23260) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_orgconnect_uniffi_checksum_method_nativeaccesstokensource_access_token() != 35772) {
@@ -7663,13 +8639,28 @@ private let initializationResult: InitializationResult = {
     if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_file() != 700) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_foreign() != 38184) {
+    if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_foreign() != 20832) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_keyring() != 24399) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_memory() != 52405) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_sealed() != 34698) {
+    if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_open() != 64946) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_open_sealed() != 3759) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_postgres() != 63896) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_redis() != 7431) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_sealed() != 55943) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_orgconnect_uniffi_checksum_constructor_nativestore_sqlite() != 53648) {

@@ -144,23 +144,22 @@ private struct Careless: Error, CustomStringConvertible {
     }
 
     @Test(arguments: ["file", "sqlite", "sealed"]) func aConnectionIsThereAnotherDay(_ kind: String) async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("orgconnect-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let path = folder.appendingPathComponent("tokens").path
+        let folder = try Folder()
         let key = try Store.generateKey()
-        let store: Store =
+        func store() -> Store {
             switch kind {
-            case "file": .file(path)
-            case "sqlite": .sqlite(path)
-            default: .sealed(.file(path), keys: key)
+            case "file": .file("\(folder.path)/tokens")
+            case "sqlite": .sqlite("\(folder.path)/tokens")
+            default: .sealed(.file("\(folder.path)/tokens"), keys: key)
             }
-        let clinic = try await Clinic(store: store)
+        }
+        let clinic = try await Clinic(store: store())
         let later = try Client(
             clientID: clinic.clientID,
             clientSecret: clinic.secret,
             baseURL: clinic.sandbox.url,
-            store: store,
+            store: store(),
+            requireEncryption: kind == "sealed",
             clock: clinic.clock
         )
         let members = try await later.organization("clinic").members.list().all()

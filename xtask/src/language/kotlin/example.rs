@@ -103,7 +103,6 @@ impl Writer<'_> {
             (Type::Text { secret: true, .. }, Json::String(given)) => one("Secret", text(given)),
             (Type::Text { format: Format::Time, .. }, Json::String(given)) => one("Time.of", instant(given)),
             (Type::Text { format: Format::Date, .. }, Json::String(given)) => date(given),
-            (Type::Text { .. }, Json::String(given)) => text(given),
             (Type::List { item, .. }, Json::Array(items)) => call_of(
                 "listOf",
                 items.iter().map(|value| (String::new(), self.value(item, value))).collect(),

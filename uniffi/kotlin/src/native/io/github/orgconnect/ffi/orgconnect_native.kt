@@ -775,9 +775,15 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativeclient_handle(
     ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativeclient_import_connection(
+    ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativeclient_internal_organization(
     ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativeclient_namespace(
+    ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativeclient_pending(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativeclient_refresher(
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativeclient_revoke_sub(
     ): Int
@@ -819,6 +825,18 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativeembedtokens_sign(
     ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_load(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_save(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_delete(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_acquire(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_release(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_list(
+    ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativebatch_add(
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativehandle_follow(
@@ -841,23 +859,31 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativepublicclient_hand_off(
     ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativerefresher_cease(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativerefresher_run_once(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativerefresher_start(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativerefresher_stats(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativerefresher_stop(
+    ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_cancelhandle_cancel(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativestore_check(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativestore_identity(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativestore_is_encrypted(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativestore_migrate(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_method_nativestore_prepare(
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativestore_replace_keys(
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativestore_rewrap_all(
-    ): Int
-    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_load(
-    ): Int
-    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_save(
-    ): Int
-    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_delete(
-    ): Int
-    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_acquire(
-    ): Int
-    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_release(
-    ): Int
-    external fun uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_list(
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_method_nativeaccesstokensource_access_token(
     ): Int
@@ -887,7 +913,17 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_constructor_nativestore_foreign(
     ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_constructor_nativestore_keyring(
+    ): Int
     external fun uniffi_orgconnect_uniffi_checksum_constructor_nativestore_memory(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_constructor_nativestore_open(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_constructor_nativestore_open_sealed(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_constructor_nativestore_postgres(
+    ): Int
+    external fun uniffi_orgconnect_uniffi_checksum_constructor_nativestore_redis(
     ): Int
     external fun uniffi_orgconnect_uniffi_checksum_constructor_nativestore_sealed(
     ): Int
@@ -941,10 +977,16 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_orgconnect_uniffi_fn_method_nativeclient_handle(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativeclient_import_connection(`ptr`: Long,`id`: RustBuffer.ByValue,`refreshToken`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_orgconnect_uniffi_fn_method_nativeclient_internal_organization(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativeclient_namespace(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_orgconnect_uniffi_fn_method_nativeclient_pending(`ptr`: Long,`serialized`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_orgconnect_uniffi_fn_method_nativeclient_refresher(`ptr`: Long,`settings`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_orgconnect_uniffi_fn_method_nativeclient_revoke_sub(`ptr`: Long,`sub`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_orgconnect_uniffi_fn_method_nativeclient_settle(`ptr`: Long,`cancel`: RustBuffer.ByValue,
@@ -1009,6 +1051,24 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_orgconnect_uniffi_fn_method_nativeembedtokens_sign(`ptr`: Long,`claims`: RustBuffer.ByValue,`clock`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_orgconnect_uniffi_fn_clone_nativetokenstore(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_free_nativetokenstore(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_orgconnect_uniffi_fn_init_callback_vtable_nativetokenstore(`vtable`: UniffiVTableCallbackInterfaceNativeTokenStore,
+    ): Unit
+    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_load(`ptr`: Long,`key`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_save(`ptr`: Long,`key`: RustBuffer.ByValue,`record`: RustBuffer.ByValue,`expected`: Long,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_delete(`ptr`: Long,`key`: RustBuffer.ByValue,`expected`: Long,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_acquire(`ptr`: Long,`key`: RustBuffer.ByValue,`owner`: RustBuffer.ByValue,`ttlMs`: Long,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_release(`ptr`: Long,`key`: RustBuffer.ByValue,`owner`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_list(`ptr`: Long,`query`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_orgconnect_uniffi_fn_clone_nativebatch(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_orgconnect_uniffi_fn_free_nativebatch(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1051,6 +1111,20 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_orgconnect_uniffi_fn_method_nativepublicclient_hand_off(`ptr`: Long,`authorizationUrl`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_orgconnect_uniffi_fn_clone_nativerefresher(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_free_nativerefresher(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_orgconnect_uniffi_fn_method_nativerefresher_cease(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_orgconnect_uniffi_fn_method_nativerefresher_run_once(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativerefresher_start(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_orgconnect_uniffi_fn_method_nativerefresher_stats(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_orgconnect_uniffi_fn_method_nativerefresher_stop(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_orgconnect_uniffi_fn_clone_cancelhandle(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_orgconnect_uniffi_fn_free_cancelhandle(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1065,35 +1139,37 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_file(`path`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_foreign(`identity`: RustBuffer.ByValue,`store`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_foreign(`identity`: RustBuffer.ByValue,`encrypted`: Byte,`store`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_keyring(`path`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_memory(uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_sealed(`inner`: Long,`keys`: RustBuffer.ByValue,`allowClearTextReads`: Byte,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_open(`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_open_sealed(`name`: RustBuffer.ByValue,`keys`: RustBuffer.ByValue,`sealing`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_postgres(`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_redis(`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_sealed(`inner`: Long,`keys`: RustBuffer.ByValue,`sealing`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_orgconnect_uniffi_fn_constructor_nativestore_sqlite(`path`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativestore_check(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativestore_identity(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_orgconnect_uniffi_fn_method_nativestore_is_encrypted(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
+    external fun uniffi_orgconnect_uniffi_fn_method_nativestore_migrate(`ptr`: Long,`to`: Long,`namespace`: RustBuffer.ByValue,`remove`: Byte,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_orgconnect_uniffi_fn_method_nativestore_prepare(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_orgconnect_uniffi_fn_method_nativestore_replace_keys(`ptr`: Long,`keys`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_orgconnect_uniffi_fn_method_nativestore_rewrap_all(`ptr`: Long,`namespace`: RustBuffer.ByValue,
-    ): Long
-    external fun uniffi_orgconnect_uniffi_fn_clone_nativetokenstore(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Long
-    external fun uniffi_orgconnect_uniffi_fn_free_nativetokenstore(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Unit
-    external fun uniffi_orgconnect_uniffi_fn_init_callback_vtable_nativetokenstore(`vtable`: UniffiVTableCallbackInterfaceNativeTokenStore,
-    ): Unit
-    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_load(`ptr`: Long,`key`: RustBuffer.ByValue,
-    ): Long
-    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_save(`ptr`: Long,`key`: RustBuffer.ByValue,`record`: RustBuffer.ByValue,`expected`: Long,
-    ): Long
-    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_delete(`ptr`: Long,`key`: RustBuffer.ByValue,`expected`: Long,
-    ): Long
-    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_acquire(`ptr`: Long,`key`: RustBuffer.ByValue,`owner`: RustBuffer.ByValue,`ttlMs`: Long,
-    ): Long
-    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_release(`ptr`: Long,`key`: RustBuffer.ByValue,`owner`: RustBuffer.ByValue,
-    ): Long
-    external fun uniffi_orgconnect_uniffi_fn_method_nativetokenstore_list(`ptr`: Long,`query`: RustBuffer.ByValue,
+    external fun uniffi_orgconnect_uniffi_fn_method_nativestore_rewrap_all(`ptr`: Long,`namespace`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_orgconnect_uniffi_fn_clone_nativeaccesstokensource(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1273,10 +1349,19 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativeclient_handle() and 0xFFFF) != 50135) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativeclient_import_connection() and 0xFFFF) != 58060) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativeclient_internal_organization() and 0xFFFF) != 44288) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativeclient_namespace() and 0xFFFF) != 29943) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativeclient_pending() and 0xFFFF) != 48662) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativeclient_refresher() and 0xFFFF) != 34871) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativeclient_revoke_sub() and 0xFFFF) != 20883) {
@@ -1339,6 +1424,24 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativeembedtokens_sign() and 0xFFFF) != 41946) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_load() and 0xFFFF) != 5070) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_save() and 0xFFFF) != 34824) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_delete() and 0xFFFF) != 38108) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_acquire() and 0xFFFF) != 63188) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_release() and 0xFFFF) != 15711) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_list() and 0xFFFF) != 38368) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativebatch_add() and 0xFFFF) != 6789) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1372,31 +1475,43 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativepublicclient_hand_off() and 0xFFFF) != 21409) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativerefresher_cease() and 0xFFFF) != 45166) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativerefresher_run_once() and 0xFFFF) != 8119) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativerefresher_start() and 0xFFFF) != 43984) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativerefresher_stats() and 0xFFFF) != 36933) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativerefresher_stop() and 0xFFFF) != 57005) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_cancelhandle_cancel() and 0xFFFF) != 44266) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativestore_check() and 0xFFFF) != 16774) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativestore_identity() and 0xFFFF) != 58479) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativestore_is_encrypted() and 0xFFFF) != 64834) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativestore_migrate() and 0xFFFF) != 25176) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativestore_prepare() and 0xFFFF) != 58777) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativestore_replace_keys() and 0xFFFF) != 44110) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativestore_rewrap_all() and 0xFFFF) != 38408) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_load() and 0xFFFF) != 44953) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_save() and 0xFFFF) != 40746) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_delete() and 0xFFFF) != 65195) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_acquire() and 0xFFFF) != 10823) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_release() and 0xFFFF) != 32499) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativetokenstore_list() and 0xFFFF) != 11603) {
+    if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativestore_rewrap_all() and 0xFFFF) != 23260) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_orgconnect_uniffi_checksum_method_nativeaccesstokensource_access_token() and 0xFFFF) != 35772) {
@@ -1438,13 +1553,28 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_file() and 0xFFFF) != 700) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_foreign() and 0xFFFF) != 38184) {
+    if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_foreign() and 0xFFFF) != 20832) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_keyring() and 0xFFFF) != 24399) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_memory() and 0xFFFF) != 52405) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_sealed() and 0xFFFF) != 34698) {
+    if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_open() and 0xFFFF) != 64946) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_open_sealed() and 0xFFFF) != 3759) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_postgres() and 0xFFFF) != 63896) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_redis() and 0xFFFF) != 7431) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_sealed() and 0xFFFF) != 55943) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_orgconnect_uniffi_checksum_constructor_nativestore_sqlite() and 0xFFFF) != 53648) {
@@ -3024,14 +3154,29 @@ internal interface NativeClientInterface {
     fun `handle`(): NativeHandle
 
     /**
+     * Takes over a refresh token that was obtained elsewhere.
+     */
+    suspend fun `importConnection`(`id`: kotlin.String, `refreshToken`: kotlin.String, `cancel`: CancelHandle?): NativeConnection
+
+    /**
      * The organization of an Internal Application.
      */
     fun `internalOrganization`(): NativeOrganization
 
     /**
+     * The part of the token store that is this application's.
+     */
+    fun `namespace`(): kotlin.String
+
+    /**
      * Reads a pending authorization back from the owner's session.
      */
     fun `pending`(`serialized`: kotlin.String): NativePending
+
+    /**
+     * Refreshes connections before they end.
+     */
+    fun `refresher`(`settings`: NativeRefresherSettings): NativeRefresher
 
     /**
      * Revokes by `sub`.
@@ -3349,6 +3494,33 @@ internal open class NativeClient: Disposable, AutoCloseable, NativeClientInterfa
 
 
     /**
+     * Takes over a refresh token that was obtained elsewhere.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `importConnection`(`id`: kotlin.String, `refreshToken`: kotlin.String, `cancel`: CancelHandle?) : NativeConnection {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativeclient_import_connection(
+                uniffiHandle,
+
+        FfiConverterString.lower(`id`),
+        FfiConverterString.lower(`refreshToken`),
+        FfiConverterOptionalTypeCancelHandle.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_orgconnect_uniffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeNativeConnection.lift(it) },
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    /**
      * The organization of an Internal Application.
      */
     @Throws(NativeException::class)override fun `internalOrganization`(): NativeOrganization {
@@ -3356,6 +3528,23 @@ internal open class NativeClient: Disposable, AutoCloseable, NativeClientInterfa
     callWithHandle {
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativeclient_internal_organization(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The part of the token store that is this application's.
+     */
+    @Throws(NativeException::class)override fun `namespace`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativeclient_namespace(
         it,
         _status)
 }
@@ -3376,6 +3565,24 @@ internal open class NativeClient: Disposable, AutoCloseable, NativeClientInterfa
         it,
 
         FfiConverterString.lower(`serialized`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Refreshes connections before they end.
+     */
+    @Throws(NativeException::class)override fun `refresher`(`settings`: NativeRefresherSettings): NativeRefresher {
+            return FfiConverterTypeNativeRefresher.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativeclient_refresher(
+        it,
+
+        FfiConverterTypeNativeRefresherSettings.lower(`settings`),_status)
 }
     }
     )
@@ -6283,6 +6490,376 @@ internal object FfiConverterTypeNativePublicClient: FfiConverter<NativePublicCli
 
 
 /**
+ * Refreshes connections before they end.
+ */
+internal interface NativeRefresherInterface {
+
+    /**
+     * Stops it without waiting for what is under way.
+     */
+    fun `cease`()
+
+    /**
+     * Makes one round and says what was done.
+     */
+    suspend fun `runOnce`(`cancel`: CancelHandle?): NativeRefresherStats
+
+    /**
+     * Begins to work in the background. One that is at work already goes on as it is.
+     */
+    fun `start`()
+
+    /**
+     * What it has done so far.
+     */
+    fun `stats`(): NativeRefresherStats
+
+    /**
+     * Stops it: nothing more is claimed, what is under way is waited for.
+     */
+    suspend fun `stop`(`cancel`: CancelHandle?): NativeRefresherStats
+
+    companion object
+}
+
+/**
+ * Refreshes connections before they end.
+ */
+internal open class NativeRefresher: Disposable, AutoCloseable, NativeRefresherInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_orgconnect_uniffi_fn_free_nativerefresher(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_orgconnect_uniffi_fn_clone_nativerefresher(handle, status)
+        }
+    }
+
+
+    /**
+     * Stops it without waiting for what is under way.
+     */
+    @Throws(NativeException::class)override fun `cease`()
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativerefresher_cease(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Makes one round and says what was done.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `runOnce`(`cancel`: CancelHandle?) : NativeRefresherStats {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativerefresher_run_once(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelHandle.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_orgconnect_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeNativeRefresherStats.lift(it) },
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Begins to work in the background. One that is at work already goes on as it is.
+     */
+    @Throws(NativeException::class)override fun `start`()
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativerefresher_start(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * What it has done so far.
+     */
+    @Throws(NativeException::class)override fun `stats`(): NativeRefresherStats {
+            return FfiConverterTypeNativeRefresherStats.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativerefresher_stats(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Stops it: nothing more is claimed, what is under way is waited for.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `stop`(`cancel`: CancelHandle?) : NativeRefresherStats {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativerefresher_stop(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelHandle.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_orgconnect_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeNativeRefresherStats.lift(it) },
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeRefresher: FfiConverter<NativeRefresher, Long> {
+    override fun lower(value: NativeRefresher): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): NativeRefresher {
+        return NativeRefresher(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): NativeRefresher {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: NativeRefresher) = 8UL
+
+    override fun write(value: NativeRefresher, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * Remembers what has been processed.
  */
 internal interface NativeReplayGuardInterface {
@@ -6592,6 +7169,31 @@ internal object FfiConverterTypeNativeReplayGuard: FfiConverter<NativeReplayGuar
 internal interface NativeStoreInterface {
 
     /**
+     * Checks that the store keeps its contract. The text is the promise that was broken.
+     */
+    suspend fun `check`(`cancel`: CancelHandle?): kotlin.String?
+
+    /**
+     * What it reaches: a path, an address. It holds no secret.
+     */
+    fun `identity`(): kotlin.String
+
+    /**
+     * Whether what is kept is encrypted before it leaves this process.
+     */
+    fun `isEncrypted`(): kotlin.Boolean
+
+    /**
+     * Copies every record of a namespace to another store, and reads each back.
+     */
+    suspend fun `migrate`(`to`: NativeStore, `namespace`: kotlin.String, `remove`: kotlin.Boolean, `cancel`: CancelHandle?): NativeMigrated
+
+    /**
+     * Reaches the server now, if the store is on one.
+     */
+    suspend fun `prepare`(`cancel`: CancelHandle?)
+
+    /**
      * Goes on with other keys.
      */
     fun `replaceKeys`(`keys`: kotlin.String)
@@ -6599,7 +7201,7 @@ internal interface NativeStoreInterface {
     /**
      * Moves every record of a namespace to the current key.
      */
-    suspend fun `rewrapAll`(`namespace`: kotlin.String): NativeRewrapped
+    suspend fun `rewrapAll`(`namespace`: kotlin.String, `cancel`: CancelHandle?): NativeRewrapped
 
     companion object
 }
@@ -6710,6 +7312,119 @@ internal open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
 
 
     /**
+     * Checks that the store keeps its contract. The text is the promise that was broken.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `check`(`cancel`: CancelHandle?) : kotlin.String? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativestore_check(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelHandle.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_orgconnect_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalString.lift(it) },
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * What it reaches: a path, an address. It holds no secret.
+     */
+    @Throws(NativeException::class)override fun `identity`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativestore_identity(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Whether what is kept is encrypted before it leaves this process.
+     */
+    @Throws(NativeException::class)override fun `isEncrypted`(): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativestore_is_encrypted(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Copies every record of a namespace to another store, and reads each back.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `migrate`(`to`: NativeStore, `namespace`: kotlin.String, `remove`: kotlin.Boolean, `cancel`: CancelHandle?) : NativeMigrated {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativestore_migrate(
+                uniffiHandle,
+
+        FfiConverterTypeNativeStore.lower(`to`),
+        FfiConverterString.lower(`namespace`),
+        FfiConverterBoolean.lower(`remove`),
+        FfiConverterOptionalTypeCancelHandle.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_orgconnect_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeNativeMigrated.lift(it) },
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Reaches the server now, if the store is on one.
+     */
+    @Throws(NativeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `prepare`(`cancel`: CancelHandle?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativestore_prepare(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelHandle.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_orgconnect_uniffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        NativeException.ErrorHandler,
+    )
+    }
+
+
+    /**
      * Goes on with other keys.
      */
     @Throws(NativeException::class)override fun `replaceKeys`(`keys`: kotlin.String)
@@ -6731,13 +7446,14 @@ internal open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
      */
     @Throws(NativeException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `rewrapAll`(`namespace`: kotlin.String) : NativeRewrapped {
+    override suspend fun `rewrapAll`(`namespace`: kotlin.String, `cancel`: CancelHandle?) : NativeRewrapped {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_orgconnect_uniffi_fn_method_nativestore_rewrap_all(
                 uniffiHandle,
 
         FfiConverterString.lower(`namespace`),
+        FfiConverterOptionalTypeCancelHandle.lower(`cancel`),
             )
         },
         { future, callback, continuation -> UniffiLib.ffi_orgconnect_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
@@ -6777,14 +7493,31 @@ internal open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
     /**
      * Keeps tokens in a store of the host's own. The identity is equal for two objects that reach the same records.
      */
-    internal @Throws(NativeException::class) fun `foreign`(`identity`: kotlin.String, `store`: NativeTokenStore): NativeStore {
+    internal @Throws(NativeException::class) fun `foreign`(`identity`: kotlin.String, `encrypted`: kotlin.Boolean, `store`: NativeTokenStore): NativeStore {
             return FfiConverterTypeNativeStore.lift(
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_foreign(
 
 
         FfiConverterString.lower(`identity`),
+        FfiConverterBoolean.lower(`encrypted`),
         FfiConverterTypeNativeTokenStore.lower(`store`),_status)
+}
+    )
+    }
+
+
+
+    /**
+     * Keeps tokens in files of a folder, sealed with a key in the operating system's keyring.
+     */
+    internal @Throws(NativeException::class) fun `keyring`(`path`: kotlin.String): NativeStore {
+            return FfiConverterTypeNativeStore.lift(
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_keyring(
+
+
+        FfiConverterString.lower(`path`),_status)
 }
     )
     }
@@ -6807,9 +7540,75 @@ internal open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
 
 
     /**
+     * The store that a text names.
+     */
+    internal @Throws(NativeException::class) fun `open`(`name`: kotlin.String): NativeStore {
+            return FfiConverterTypeNativeStore.lift(
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_open(
+
+
+        FfiConverterString.lower(`name`),_status)
+}
+    )
+    }
+
+
+
+    /**
+     * The store that a text names, sealed with keys in base64, or with those that the text names.
+     */
+    internal @Throws(NativeException::class) fun `openSealed`(`name`: kotlin.String, `keys`: kotlin.String?, `sealing`: NativeSealing): NativeStore {
+            return FfiConverterTypeNativeStore.lift(
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_open_sealed(
+
+
+        FfiConverterString.lower(`name`),
+        FfiConverterOptionalString.lower(`keys`),
+        FfiConverterTypeNativeSealing.lower(`sealing`),_status)
+}
+    )
+    }
+
+
+
+    /**
+     * Keeps tokens in PostgreSQL.
+     */
+    internal @Throws(NativeException::class) fun `postgres`(`url`: kotlin.String): NativeStore {
+            return FfiConverterTypeNativeStore.lift(
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_postgres(
+
+
+        FfiConverterString.lower(`url`),_status)
+}
+    )
+    }
+
+
+
+    /**
+     * Keeps tokens in Redis or Valkey.
+     */
+    internal @Throws(NativeException::class) fun `redis`(`url`: kotlin.String): NativeStore {
+            return FfiConverterTypeNativeStore.lift(
+    uniffiRustCallWithError(NativeException) { _status ->
+    UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_redis(
+
+
+        FfiConverterString.lower(`url`),_status)
+}
+    )
+    }
+
+
+
+    /**
      * Encrypts what another store keeps, with keys in base64, the current one first.
      */
-    internal @Throws(NativeException::class) fun `sealed`(`inner`: NativeStore, `keys`: kotlin.String, `allowClearTextReads`: kotlin.Boolean): NativeStore {
+    internal @Throws(NativeException::class) fun `sealed`(`inner`: NativeStore, `keys`: kotlin.String, `sealing`: NativeSealing): NativeStore {
             return FfiConverterTypeNativeStore.lift(
     uniffiRustCallWithError(NativeException) { _status ->
     UniffiLib.uniffi_orgconnect_uniffi_fn_constructor_nativestore_sealed(
@@ -6817,7 +7616,7 @@ internal open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
 
         FfiConverterTypeNativeStore.lower(`inner`),
         FfiConverterString.lower(`keys`),
-        FfiConverterBoolean.lower(`allowClearTextReads`),_status)
+        FfiConverterTypeNativeSealing.lower(`sealing`),_status)
 }
     )
     }
@@ -7958,6 +8757,16 @@ internal data class NativeApplication (
      * The time for a token request.
      */
     var `tokenTimeoutMs`: kotlin.ULong? = null
+    ,
+    /**
+     * The time for a call to the store.
+     */
+    var `storeTimeoutMs`: kotlin.ULong? = null
+    ,
+    /**
+     * Refuses a store that keeps tokens in clear text.
+     */
+    var `requireEncryption`: kotlin.Boolean = false
 
 ): Disposable{
 
@@ -7972,7 +8781,9 @@ internal data class NativeApplication (
         this.`clientId`,
         this.`clientSecret`,
         this.`store`,
-        this.`tokenTimeoutMs`
+        this.`tokenTimeoutMs`,
+        this.`storeTimeoutMs`,
+        this.`requireEncryption`
     )
     }
 
@@ -7989,6 +8800,8 @@ internal object FfiConverterTypeNativeApplication: FfiConverterRustBuffer<Native
             FfiConverterString.read(buf),
             FfiConverterOptionalTypeNativeStore.read(buf),
             FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterBoolean.read(buf),
         )
     }
 
@@ -7996,7 +8809,9 @@ internal object FfiConverterTypeNativeApplication: FfiConverterRustBuffer<Native
             FfiConverterString.allocationSize(value.`clientId`) +
             FfiConverterString.allocationSize(value.`clientSecret`) +
             FfiConverterOptionalTypeNativeStore.allocationSize(value.`store`) +
-            FfiConverterOptionalULong.allocationSize(value.`tokenTimeoutMs`)
+            FfiConverterOptionalULong.allocationSize(value.`tokenTimeoutMs`) +
+            FfiConverterOptionalULong.allocationSize(value.`storeTimeoutMs`) +
+            FfiConverterBoolean.allocationSize(value.`requireEncryption`)
     )
 
     override fun write(value: NativeApplication, buf: ByteBuffer) {
@@ -8004,6 +8819,8 @@ internal object FfiConverterTypeNativeApplication: FfiConverterRustBuffer<Native
             FfiConverterString.write(value.`clientSecret`, buf)
             FfiConverterOptionalTypeNativeStore.write(value.`store`, buf)
             FfiConverterOptionalULong.write(value.`tokenTimeoutMs`, buf)
+            FfiConverterOptionalULong.write(value.`storeTimeoutMs`, buf)
+            FfiConverterBoolean.write(value.`requireEncryption`, buf)
     }
 }
 
@@ -8444,6 +9261,53 @@ internal object FfiConverterTypeNativeKey: FfiConverterRustBuffer<NativeKey> {
 
 
 /**
+ * A record that was left as it is.
+ */
+internal data class NativeLeft (
+    /**
+     * The connection.
+     */
+    var `connection`: kotlin.String
+    ,
+    /**
+     * Why it was left.
+     */
+    var `failure`: NativeFailure
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeLeft: FfiConverterRustBuffer<NativeLeft> {
+    override fun read(buf: ByteBuffer): NativeLeft {
+        return NativeLeft(
+            FfiConverterString.read(buf),
+            FfiConverterTypeNativeFailure.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NativeLeft) = (
+            FfiConverterString.allocationSize(value.`connection`) +
+            FfiConverterTypeNativeFailure.allocationSize(value.`failure`)
+    )
+
+    override fun write(value: NativeLeft, buf: ByteBuffer) {
+            FfiConverterString.write(value.`connection`, buf)
+            FfiConverterTypeNativeFailure.write(value.`failure`, buf)
+    }
+}
+
+
+
+/**
  * Which records to list.
  */
 internal data class NativeListQuery (
@@ -8556,6 +9420,61 @@ internal object FfiConverterTypeNativeListedRecord: FfiConverterRustBuffer<Nativ
             FfiConverterString.write(value.`connection`, buf)
             FfiConverterULong.write(value.`version`, buf)
             FfiConverterOptionalLong.write(value.`expiresAtMs`, buf)
+    }
+}
+
+
+
+/**
+ * What [`NativeStore::migrate`] did.
+ */
+internal data class NativeMigrated (
+    /**
+     * Records that were copied.
+     */
+    var `copied`: kotlin.ULong
+    ,
+    /**
+     * Records that were there already, as they are.
+     */
+    var `unchanged`: kotlin.ULong
+    ,
+    /**
+     * Records that were left as they are.
+     */
+    var `failed`: List<NativeLeft>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeMigrated: FfiConverterRustBuffer<NativeMigrated> {
+    override fun read(buf: ByteBuffer): NativeMigrated {
+        return NativeMigrated(
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterSequenceTypeNativeLeft.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NativeMigrated) = (
+            FfiConverterULong.allocationSize(value.`copied`) +
+            FfiConverterULong.allocationSize(value.`unchanged`) +
+            FfiConverterSequenceTypeNativeLeft.allocationSize(value.`failed`)
+    )
+
+    override fun write(value: NativeMigrated, buf: ByteBuffer) {
+            FfiConverterULong.write(value.`copied`, buf)
+            FfiConverterULong.write(value.`unchanged`, buf)
+            FfiConverterSequenceTypeNativeLeft.write(value.`failed`, buf)
     }
 }
 
@@ -8774,6 +9693,172 @@ internal object FfiConverterTypeNativeRecord: FfiConverterRustBuffer<NativeRecor
 
 
 /**
+ * How a refresher works. What is absent has the core's default.
+ */
+internal data class NativeRefresherSettings (
+    /**
+     * How long before its end a token is refreshed.
+     */
+    var `aheadMs`: kotlin.ULong? = null
+    ,
+    /**
+     * How long after its last use a connection is kept fresh.
+     */
+    var `hotForMs`: kotlin.ULong? = null
+    ,
+    /**
+     * The pause between two rounds.
+     */
+    var `intervalMs`: kotlin.ULong? = null
+    ,
+    /**
+     * How many refreshes are under way at once.
+     */
+    var `concurrency`: kotlin.UInt? = null
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeRefresherSettings: FfiConverterRustBuffer<NativeRefresherSettings> {
+    override fun read(buf: ByteBuffer): NativeRefresherSettings {
+        return NativeRefresherSettings(
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NativeRefresherSettings) = (
+            FfiConverterOptionalULong.allocationSize(value.`aheadMs`) +
+            FfiConverterOptionalULong.allocationSize(value.`hotForMs`) +
+            FfiConverterOptionalULong.allocationSize(value.`intervalMs`) +
+            FfiConverterOptionalUInt.allocationSize(value.`concurrency`)
+    )
+
+    override fun write(value: NativeRefresherSettings, buf: ByteBuffer) {
+            FfiConverterOptionalULong.write(value.`aheadMs`, buf)
+            FfiConverterOptionalULong.write(value.`hotForMs`, buf)
+            FfiConverterOptionalULong.write(value.`intervalMs`, buf)
+            FfiConverterOptionalUInt.write(value.`concurrency`, buf)
+    }
+}
+
+
+
+/**
+ * What a refresher has done.
+ */
+internal data class NativeRefresherStats (
+    /**
+     * Rounds that were made.
+     */
+    var `rounds`: kotlin.ULong
+    ,
+    /**
+     * Records that were claimed.
+     */
+    var `claimed`: kotlin.ULong
+    ,
+    /**
+     * Connections that have a new token.
+     */
+    var `refreshed`: kotlin.ULong
+    ,
+    /**
+     * Connections that were good for long enough still.
+     */
+    var `fresh`: kotlin.ULong
+    ,
+    /**
+     * Connections that were let rest.
+     */
+    var `resting`: kotlin.ULong
+    ,
+    /**
+     * Connections that were not in use any more, or whose grant turned out to be gone.
+     */
+    var `ended`: kotlin.ULong
+    ,
+    /**
+     * Refreshes that failed and may succeed later.
+     */
+    var `failed`: kotlin.ULong
+    ,
+    /**
+     * Rounds that were cut short because a 429 asked for a pause.
+     */
+    var `paused`: kotlin.ULong
+    ,
+    /**
+     * Rounds that were cut short because the store failed.
+     */
+    var `storeFailures`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeRefresherStats: FfiConverterRustBuffer<NativeRefresherStats> {
+    override fun read(buf: ByteBuffer): NativeRefresherStats {
+        return NativeRefresherStats(
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NativeRefresherStats) = (
+            FfiConverterULong.allocationSize(value.`rounds`) +
+            FfiConverterULong.allocationSize(value.`claimed`) +
+            FfiConverterULong.allocationSize(value.`refreshed`) +
+            FfiConverterULong.allocationSize(value.`fresh`) +
+            FfiConverterULong.allocationSize(value.`resting`) +
+            FfiConverterULong.allocationSize(value.`ended`) +
+            FfiConverterULong.allocationSize(value.`failed`) +
+            FfiConverterULong.allocationSize(value.`paused`) +
+            FfiConverterULong.allocationSize(value.`storeFailures`)
+    )
+
+    override fun write(value: NativeRefresherStats, buf: ByteBuffer) {
+            FfiConverterULong.write(value.`rounds`, buf)
+            FfiConverterULong.write(value.`claimed`, buf)
+            FfiConverterULong.write(value.`refreshed`, buf)
+            FfiConverterULong.write(value.`fresh`, buf)
+            FfiConverterULong.write(value.`resting`, buf)
+            FfiConverterULong.write(value.`ended`, buf)
+            FfiConverterULong.write(value.`failed`, buf)
+            FfiConverterULong.write(value.`paused`, buf)
+            FfiConverterULong.write(value.`storeFailures`, buf)
+    }
+}
+
+
+
+/**
  * The answer to a call that succeeded.
  */
 internal data class NativeReply (
@@ -8914,9 +9999,9 @@ internal data class NativeRewrapped (
     var `unchanged`: kotlin.ULong
     ,
     /**
-     * Connections whose records were left as they are.
+     * Records that were left as they are.
      */
-    var `failed`: List<kotlin.String>
+    var `failed`: List<NativeLeft>
 
 ){
 
@@ -8935,20 +10020,67 @@ internal object FfiConverterTypeNativeRewrapped: FfiConverterRustBuffer<NativeRe
         return NativeRewrapped(
             FfiConverterULong.read(buf),
             FfiConverterULong.read(buf),
-            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeNativeLeft.read(buf),
         )
     }
 
     override fun allocationSize(value: NativeRewrapped) = (
             FfiConverterULong.allocationSize(value.`moved`) +
             FfiConverterULong.allocationSize(value.`unchanged`) +
-            FfiConverterSequenceString.allocationSize(value.`failed`)
+            FfiConverterSequenceTypeNativeLeft.allocationSize(value.`failed`)
     )
 
     override fun write(value: NativeRewrapped, buf: ByteBuffer) {
             FfiConverterULong.write(value.`moved`, buf)
             FfiConverterULong.write(value.`unchanged`, buf)
-            FfiConverterSequenceString.write(value.`failed`, buf)
+            FfiConverterSequenceTypeNativeLeft.write(value.`failed`, buf)
+    }
+}
+
+
+
+/**
+ * How [`NativeStore::sealed`] reads.
+ */
+internal data class NativeSealing (
+    /**
+     * Reads records that were written before there was a key.
+     */
+    var `allowClearTextReads`: kotlin.Boolean
+    ,
+    /**
+     * Moves a record to the current key when it is read, too.
+     */
+    var `rewrapOnRead`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeSealing: FfiConverterRustBuffer<NativeSealing> {
+    override fun read(buf: ByteBuffer): NativeSealing {
+        return NativeSealing(
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NativeSealing) = (
+            FfiConverterBoolean.allocationSize(value.`allowClearTextReads`) +
+            FfiConverterBoolean.allocationSize(value.`rewrapOnRead`)
+    )
+
+    override fun write(value: NativeSealing, buf: ByteBuffer) {
+            FfiConverterBoolean.write(value.`allowClearTextReads`, buf)
+            FfiConverterBoolean.write(value.`rewrapOnRead`, buf)
     }
 }
 
@@ -9157,14 +10289,19 @@ internal data class NativeSummary (
     var `id`: kotlin.String
     ,
     /**
-     * What it is for: `organization`, `account` or `service_account`.
+     * What it is for: `organization`, `account`, `service_account` or `unknown`.
      */
     var `kind`: kotlin.String
     ,
     /**
-     * Whether it can be used: `active`, `dead`, `revoking` or `revoked`.
+     * Whether it can be used: `active`, `dead`, `revoking`, `revoked` or `unreadable`.
      */
     var `state`: kotlin.String
+    ,
+    /**
+     * Why it can't be read.
+     */
+    var `stateReason`: kotlin.String?
     ,
     /**
      * Since when it can't be used, in milliseconds since 1970.
@@ -9224,6 +10361,7 @@ internal object FfiConverterTypeNativeSummary: FfiConverterRustBuffer<NativeSumm
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
             FfiConverterOptionalLong.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterOptionalString.read(buf),
@@ -9239,6 +10377,7 @@ internal object FfiConverterTypeNativeSummary: FfiConverterRustBuffer<NativeSumm
             FfiConverterString.allocationSize(value.`id`) +
             FfiConverterString.allocationSize(value.`kind`) +
             FfiConverterString.allocationSize(value.`state`) +
+            FfiConverterOptionalString.allocationSize(value.`stateReason`) +
             FfiConverterOptionalLong.allocationSize(value.`stateSinceMs`) +
             FfiConverterBoolean.allocationSize(value.`interrupted`) +
             FfiConverterOptionalString.allocationSize(value.`sub`) +
@@ -9253,6 +10392,7 @@ internal object FfiConverterTypeNativeSummary: FfiConverterRustBuffer<NativeSumm
             FfiConverterString.write(value.`id`, buf)
             FfiConverterString.write(value.`kind`, buf)
             FfiConverterString.write(value.`state`, buf)
+            FfiConverterOptionalString.write(value.`stateReason`, buf)
             FfiConverterOptionalLong.write(value.`stateSinceMs`, buf)
             FfiConverterBoolean.write(value.`interrupted`, buf)
             FfiConverterOptionalString.write(value.`sub`, buf)
@@ -10638,6 +11778,34 @@ internal object FfiConverterSequenceTypeNativeFieldErrors: FfiConverterRustBuffe
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeNativeFieldErrors.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeNativeLeft: FfiConverterRustBuffer<List<NativeLeft>> {
+    override fun read(buf: ByteBuffer): List<NativeLeft> {
+        val len = buf.getInt()
+        return List<NativeLeft>(len) {
+            FfiConverterTypeNativeLeft.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<NativeLeft>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeNativeLeft.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<NativeLeft>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeNativeLeft.write(it, buf)
         }
     }
 }

@@ -3,6 +3,7 @@ package io.github.orgconnect
 import io.github.orgconnect.api.ClientAreas
 import io.github.orgconnect.ffi.NativeApplication
 import io.github.orgconnect.ffi.NativeClient
+import io.github.orgconnect.ffi.NativeRefresherSettings
 import io.github.orgconnect.internal.Calls
 import io.github.orgconnect.internal.native
 import io.github.orgconnect.internal.toUnsignedMillis
@@ -24,8 +25,13 @@ public class Client private constructor(
     /**
      * Checks the settings and makes the client. No I/O but reading certificates.
      *
-     * Without a [store], tokens are kept in the memory of this process. [tokenTimeout] is the time for a token request,
-     * repetitions included: at most 2 minutes, 20 s by default. Throws [OrgconnectException.Config], naming the setting.
+     * Without a [store], tokens are kept in the memory of this process. Throws [OrgconnectException.Config], naming the
+     * setting.
+     *
+     * @param tokenTimeout The time for a token request, repetitions included: at most 2 minutes. Default 20 s.
+     * @param storeTimeout The time for a call to the store. Default 15 s.
+     * @param requireEncryption Refuses a store that keeps tokens in clear text. Default false: then such a store is warned of,
+     * once. For production: wrap the store in a [SealedStore], whose key is not where the tokens are.
      */
     @JvmOverloads
     public constructor(
@@ -34,10 +40,20 @@ public class Client private constructor(
         settings: Settings = Settings(),
         store: Store? = null,
         tokenTimeout: Duration? = null,
+        storeTimeout: Duration? = null,
+        requireEncryption: Boolean = false,
     ) : this(
         native {
-            val timeout = tokenTimeout?.toUnsignedMillis("token_timeout")
-            NativeClient(NativeApplication(clientId, clientSecret.expose(), store?.native, timeout), settings.toNative())
+            val application =
+                NativeApplication(
+                    clientId = clientId,
+                    clientSecret = clientSecret.expose(),
+                    store = store?.native,
+                    tokenTimeoutMs = tokenTimeout?.toUnsignedMillis("token_timeout"),
+                    storeTimeoutMs = storeTimeout?.toUnsignedMillis("store_timeout"),
+                    requireEncryption = requireEncryption,
+                )
+            NativeClient(application, settings.toNative())
         },
     )
 
@@ -87,6 +103,21 @@ public class Client private constructor(
     public suspend fun applicationCalendar(applicationCalendarId: String): Account =
         native { Account(Calls(native.applicationCalendar(applicationCalendarId, null))) }
 
+    /**
+     * Takes over a refresh token that was obtained elsewhere, by another SDK of the same application, under an id of your
+     * choice: it is stored, and refreshed at once. Writes the token store.
+     *
+     * From then on it is kept here alone: Cronofy may change a refresh token when it is used, so whatever used it before must
+     * stop. Call it again with the same arguments if the error is transient: the refresh token is kept until it works.
+     *
+     * Throws [OrgconnectException.Invalid], code `connection_exists`, if the id is in use, and
+     * [OrgconnectException.Authorization] if Cronofy does not accept the refresh token.
+     */
+    public suspend fun importConnection(
+        id: String,
+        refreshToken: Secret,
+    ): Connection = native { Connection(native.importConnection(id, refreshToken.expose(), null)) }
+
     /** A connection by its id. No I/O: whether it exists is found out when it is used. */
     public fun connection(id: String): Connection = native { Connection(native.connection(id)) }
 
@@ -109,7 +140,8 @@ public class Client private constructor(
 
     /**
      * Lists stored connections in the order of their ids, at most [limit], beginning after [after]. Reads the token store
-     * only. Records that can't be read are left out, so a page may be short; only an empty one is the end.
+     * only. One whose record can't be read is listed as [ConnectionState.Unreadable]. A page may be
+     * short; only an empty one is the end.
      */
     @JvmOverloads
     public suspend fun connections(
@@ -132,6 +164,37 @@ public class Client private constructor(
      * the connection. Throws [OrgconnectException.Store] if tokens still can't be saved.
      */
     public suspend fun settle(): Unit = native { native.settle(null) }
+
+    /** The namespace of this application's records in the store: data center (or base URL) and client id. */
+    public val namespace: String get() = native { native.namespace() }
+
+    /**
+     * Refreshes connections before they end, in the background or once. No I/O: it works once it is started. What is null has
+     * its default.
+     *
+     * @param ahead How long before its end a token is refreshed. Default 10 minutes; never in the first three quarters of its
+     * life.
+     * @param hotFor How long after its last use a connection is kept fresh. Default 7 days. Uses are noted every 6 hours.
+     * @param interval The pause between two rounds, give or take a half. Default 15 s.
+     * @param concurrency How many refreshes are under way at once. Default 16.
+     */
+    @JvmOverloads
+    public fun refresher(
+        ahead: Duration? = null,
+        hotFor: Duration? = null,
+        interval: Duration? = null,
+        concurrency: Int? = null,
+    ): Refresher =
+        native {
+            val settings =
+                NativeRefresherSettings(
+                    ahead?.toUnsignedMillis("ahead"),
+                    hotFor?.toUnsignedMillis("hot_for"),
+                    interval?.toUnsignedMillis("interval"),
+                    concurrency?.coerceAtLeast(0)?.toUInt(),
+                )
+            Refresher(native.refresher(settings))
+        }
 
     /** Checks the signatures of what Cronofy posts to this application. */
     public fun webhooks(): WebhookVerifier = native { WebhookVerifier(native.webhooks()) }

@@ -69,6 +69,9 @@ public enum class ConnectionKind(
 
     /** Enterprise Connect. */
     SERVICE_ACCOUNT("service_account"),
+
+    /** It can't be told: the record can't be read, or was imported and never refreshed. */
+    UNKNOWN("unknown"),
 }
 
 /** Whether a connection can be used. */
@@ -95,6 +98,15 @@ public sealed interface ConnectionState {
         /** When. */
         public val at: Instant,
     ) : ConnectionState
+
+    /**
+     * There is a record, and it can't be read: damaged, sealed with another key, or written by a newer version. Only seen in
+     * lists.
+     */
+    public data class Unreadable(
+        /** Why, and what to do. */
+        public val reason: String,
+    ) : ConnectionState
 }
 
 /** What is known of a connection. Holds no secret. */
@@ -120,7 +132,7 @@ public data class ConnectionSummary(
 ) {
     internal constructor(native: NativeSummary) : this(
         id = native.id,
-        kind = ConnectionKind.entries.first { it.id == native.kind },
+        kind = ConnectionKind.entries.firstOrNull { it.id == native.kind } ?: ConnectionKind.UNKNOWN,
         state = stateOf(native),
         sub = native.sub,
         scope = native.scope,
@@ -132,10 +144,12 @@ public data class ConnectionSummary(
 }
 
 private fun stateOf(native: NativeSummary): ConnectionState {
-    val since = native.stateSinceMs?.let(Instant::ofEpochMilli) ?: return ConnectionState.Active
+    val since = Instant.ofEpochMilli(native.stateSinceMs ?: 0)
     return when (native.state) {
         "dead" -> ConnectionState.Dead(since, native.interrupted)
         "revoking" -> ConnectionState.Revoking(since)
-        else -> ConnectionState.Revoked(since)
+        "revoked" -> ConnectionState.Revoked(since)
+        "unreadable" -> ConnectionState.Unreadable(native.stateReason.orEmpty())
+        else -> ConnectionState.Active
     }
 }

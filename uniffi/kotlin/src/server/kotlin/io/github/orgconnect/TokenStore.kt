@@ -19,7 +19,7 @@ import kotlin.coroutines.cancellation.CancellationException
  * connection to one owner at a time, for a limited time.
  *
  * Every method may be called at any time, also for the same key. Throw [StoreException] to say what kind of failure it is;
- * anything else means that the store can't be reached now.
+ * anything else means that the store can't be reached now. Prove it with [Store.check].
  */
 public interface TokenStore {
     /**
@@ -27,6 +27,9 @@ public interface TokenStore {
      * and table. It holds no secret.
      */
     public val identity: String
+
+    /** Whether what is kept is encrypted before it leaves this process. Default false. */
+    public val isEncrypted: Boolean get() = false
 
     /** Reads a record. Null if there is none. */
     public suspend fun load(key: StoreKey): StoredRecord?

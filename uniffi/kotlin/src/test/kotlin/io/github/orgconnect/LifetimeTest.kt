@@ -1,11 +1,18 @@
 package io.github.orgconnect
 
+import com.sun.jna.Library
+import com.sun.jna.Native
+import com.sun.jna.Structure
 import io.github.orgconnect.support.Clinic
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.runBlocking
+import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import java.io.File
 
-/** The edge between the virtual machine and the core: what was closed is an exception (B19). */
+/** The edge between the virtual machine and the core (B19): what was closed is an exception, and nothing is kept. */
 class LifetimeTest {
     @Test
     fun `a client that was closed says so, and a handle that was made from it goes on`() {
@@ -18,5 +25,111 @@ class LifetimeTest {
                 assertTrue(organization.members.list().all().isNotEmpty())
             }
         }
+    }
+
+    /** In a virtual machine of its own with a small heap: garbage on the heap holds memory of the core's until it is collected. */
+    @Test
+    fun `many calls, and many that fail, keep no memory`() {
+        val calls = number(quick = 10_000, full = 100_000)
+        val java = File(System.getProperty("java.home"), "bin/java").path
+        val settings = listOf("orgconnect.target", "jna.library.path").map { "-D$it=${System.getProperty(it)}" }
+        // One arena of the C library, so that it counts what is taken by whatever thread.
+        val machine = listOf("-Xmx48m", "-Xms48m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC", "-XX:ReservedCodeCacheSize=64m")
+        val classes = System.getProperty("surefire.test.class.path") ?: System.getProperty("java.class.path")
+        val process =
+            ProcessBuilder(listOf(java) + machine + settings + listOf("-cp", classes, MemoryOfCalls::class.java.name, "$calls"))
+                .redirectErrorStream(true)
+                .apply { environment()["MALLOC_ARENA_MAX"] = "1" }
+                .start()
+        val said = process.inputReader().readText()
+        assertEquals(0, process.waitFor(), said)
+        println("B19: $said")
+        val grown = said.trim().lines().last().substringAfter("grown ").substringBefore(" KiB").toLong()
+        assertTrue(grown < 1_024, said)
+    }
+}
+
+/** Says by how much the memory of the process grows over so many calls, after as many that warm everything up. */
+object MemoryOfCalls {
+    @JvmStatic
+    fun main(arguments: Array<String>) {
+        val calls = arguments.single().toInt()
+        Clinic().use { clinic ->
+            runBlocking {
+                val organization = clinic.connect().organization()
+                val measured =
+                    List(5) {
+                        repeat(calls / 5 / IN_FLIGHT) {
+                            List(IN_FLIGHT) { index -> async { call(clinic, organization, index) } }.awaitAll()
+                        }
+                        collect()
+                        CLibrary.INSTANCE.mallinfo2().inUse() / 1_024
+                    }
+                // What the compiler of the virtual machine takes for a while is no growth.
+                val grown = measured.takeLast(2).min() - measured.subList(1, 3).min()
+                println("taken from the C library after each fifth of $calls calls: $measured KiB; grown $grown KiB")
+            }
+        }
+    }
+
+    private suspend fun call(
+        clinic: Clinic,
+        organization: Organization,
+        index: Int,
+    ) {
+        when (index % 4) {
+            0 -> organization.members.list().first()
+            1 -> clinic.client.authorize(AuthorizationRequest.organization("http://127.0.0.1:9/callback"))
+            2 -> failing<OrgconnectException.Invalid> { organization.send("no.such_operation", EMPTY) }
+            else -> organization.impersonate("acc_5700a00eb0ccd07000000000")
+        }
+    }
+
+    /** Objects of the core are given back by a cleaner, once what held them was collected. */
+    private fun collect() {
+        repeat(5) {
+            System.gc()
+            Thread.sleep(50)
+        }
+    }
+
+    private const val IN_FLIGHT = 20
+}
+
+/** What the C library knows of the memory that was taken from it: by the core, and for passing values to it. */
+internal interface CLibrary : Library {
+    fun mallinfo2(): Info.ByValue
+
+    @Structure.FieldOrder("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    open class Info : Structure() {
+        @JvmField var arena = 0L
+
+        @JvmField var ordblks = 0L
+
+        @JvmField var smblks = 0L
+
+        @JvmField var hblks = 0L
+
+        @JvmField var hblkhd = 0L
+
+        @JvmField var usmblks = 0L
+
+        @JvmField var fsmblks = 0L
+
+        @JvmField var uordblks = 0L
+
+        @JvmField var fordblks = 0L
+
+        @JvmField var keepcost = 0L
+
+        class ByValue :
+            Info(),
+            Structure.ByValue
+
+        fun inUse(): Long = uordblks + hblkhd
+    }
+
+    companion object {
+        val INSTANCE: CLibrary = Native.load("c", CLibrary::class.java)
     }
 }

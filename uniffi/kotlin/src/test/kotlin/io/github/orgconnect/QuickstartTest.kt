@@ -17,7 +17,6 @@ class QuickstartTest {
                 assertTrue(Clinic.DOC in quickstart.run())
             }
         }
-        File("tokens.db").parentFile
         listOf("tokens.db", "tokens.db-wal", "tokens.db-shm").forEach { File(it).delete() }
         assertShown("Quickstart.kt", "kotlin")
     }
@@ -31,11 +30,27 @@ class QuickstartTest {
         assertShown("JavaQuickstart.java", "java")
     }
 
+    @Test
+    fun `what the README shows for servers keeps tokens where a name says and refreshes them ahead`() {
+        Clinic().use { clinic ->
+            var served = false
+            runBlocking {
+                Serving("memory:", clinic.clientId, clinic.clientSecret) { client ->
+                    served = true
+                    assertEquals("uk/${clinic.clientId}", client.namespace)
+                }.run()
+            }
+            assertTrue(served)
+        }
+        assertShown("Serving.kt", "kotlin")
+    }
+
     private fun assertShown(
         file: String,
         language: String,
     ) {
-        val source = File("src/test/$language/io/github/orgconnect/$file").readText().split("// README\n")[1].trimIndent().trim()
-        assertTrue("```$language\n$source\n```" in File("README.md").readText(), "README.md shows another $language than $file")
+        val kotlin = File(System.getProperty("orgconnect.repository"), "uniffi/kotlin")
+        val source = File(kotlin, "src/test/$language/io/github/orgconnect/$file").readText().split("// README\n")[1].trimIndent().trim()
+        assertTrue("```$language\n$source\n```" in File(kotlin, "README.md").readText(), "README.md shows another $language than $file")
     }
 }

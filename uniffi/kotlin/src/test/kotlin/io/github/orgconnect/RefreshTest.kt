@@ -31,11 +31,11 @@ class RefreshTest {
     @Test
     fun `a thousand coroutines at each of twenty expiries cause one refresh each`() {
         Clinic().use { clinic ->
-            runBlocking(Dispatchers.Default) {
+            runBlocking(Dispatchers.IO.limitedParallelism(16)) {
                 val connection = clinic.connect()
                 clinic.sandbox.fault {
                     put("path", "/oauth/token")
-                    put("delay_before_ms", 20)
+                    put("delay_before_ms", number(quick = 20, full = 200))
                 }
                 repeat(20) {
                     clinic.advance(Duration.ofHours(12))
@@ -61,8 +61,8 @@ class RefreshTest {
             runBlocking(Dispatchers.Default) {
                 val organization = clinic.connect().organization()
                 val workers =
-                    List(2) {
-                        val worker = ProcessBuilder(program("orgconnect-fault-worker").path, "calls 300 4 10")
+                    List(number(quick = 2, full = 16)) {
+                        val worker = ProcessBuilder(program("orgconnect-fault-worker").path, "calls ${number(quick = 300, full = 500)} 4 10")
                         worker.environment() +=
                             mapOf(
                                 "ORGCONNECT_BASE_URL" to clinic.sandbox.url,
@@ -73,7 +73,8 @@ class RefreshTest {
                             )
                         worker.redirectErrorStream(true).start()
                     }
-                val ours = List(4) { async { repeat(150) { organization.members.list().first().also { delay(10) } } } }
+                val calls = number(quick = 150, full = 500)
+                val ours = List(number(quick = 4, full = 16)) { async { repeat(calls) { organization.members.list().first().also { delay(10) } } } }
                 ours.awaitAll()
                 for (worker in workers) {
                     val said = worker.inputReader().readText()
@@ -99,13 +100,14 @@ class RefreshTest {
             runBlocking(Dispatchers.Default) {
                 val connection = clinic.connect()
                 val chance = Random(7)
-                repeat(10) {
+                val rounds = number(quick = 10, full = 100)
+                repeat(rounds) {
                     clinic.advance(Duration.ofHours(12))
                     val callers = List(100) { launch { connection.accessToken() } }
                     callers.map { caller -> launch { repeat(chance.nextInt(20)) { yield() }.also { caller.cancelAndJoin() } } }.joinAll()
                     connection.accessToken()
                 }
-                assertEquals(10, clinic.sandbox.refreshes())
+                assertEquals(rounds, clinic.sandbox.refreshes())
                 assertEquals(ConnectionState.Active, connection.summary().state)
             }
         }
@@ -126,6 +128,22 @@ class RefreshTest {
                 // A limit that is far below the delay, and far above what cancelling takes.
                 assertTrue(withTimeoutOrNull(20_000) { call.cancelAndJoin() } != null)
                 assertTrue(organization.members.list().all().isNotEmpty())
+            }
+        }
+    }
+
+    @Test
+    fun `a refresh token of another program is taken over`() {
+        Clinic().use { clinic ->
+            runBlocking {
+                val refreshToken = clinic.refreshTokenOfAnotherProgram()
+                val connection = clinic.client.importConnection("clinic", refreshToken)
+                assertTrue(connection.organization().members.list().all().isNotEmpty())
+                assertEquals(ConnectionKind.ORGANIZATION, connection.summary().kind)
+                val taken = failing<OrgconnectException.Invalid> { clinic.client.importConnection("clinic", refreshToken) }
+                assertEquals("connection_exists", taken.code)
+                val gone = failing<OrgconnectException.Authorization> { clinic.client.importConnection("other", Secret("never-issued")) }
+                assertTrue(gone.needsReauthorization && "never-issued" !in gone.stackTraceToString())
             }
         }
     }

@@ -73,6 +73,7 @@ class SecrecyTest {
                 val organization = clinic.connect().organization()
                 val sent = clinic.sandbox.newestRequest()
                 val sub = "acc_5700a00eb0ccd07000000000"
+                val octets = "acc_0123456789abcdef:\r\n\u0000\t \u007f\u0080\u00e9\ud83d\u2028".toCharArray()
                 val bad = (0..32).map(Int::toChar) + ('\u007f'..'\u00ff') + listOf(':', '/', '\u2028')
                 for (octet in bad) {
                     for (position in 0..sub.length) {
@@ -82,6 +83,17 @@ class SecrecyTest {
                     }
                 }
                 failing<OrgconnectException.Invalid> { organization.impersonate("acc_\ud83d") }
+                val chance = Random(7)
+                repeat(number(quick = 20_000, full = 1_000_000)) {
+                    val text = String(CharArray(1 + chance.nextInt(24)) { octets[chance.nextInt(octets.size)] })
+                    val accepted =
+                        try {
+                            organization.impersonate(text).sub
+                        } catch (_: OrgconnectException.Invalid) {
+                            return@repeat
+                        }
+                    assertTrue(accepted == text && text.all { it in '!'..'~' }, "accepted ${text.map(Char::code)}")
+                }
                 for (octet in listOf('\r', '\n', '\u0000')) {
                     failing<OrgconnectException.Config> { Client(clinic.clientId, clinic.clientSecret, Settings(userAgentSuffix = "clinic$octet")) }
                 }
@@ -103,7 +115,7 @@ class SecrecyTest {
                 assertTrue(members.size > 100)
                 clinic.advance(java.time.Duration.ofHours(12))
                 val calls =
-                    List(2_000) { index ->
+                    List(number(quick = 2_000, full = 10_000)) { index ->
                         async {
                             val member = members[index % members.size]
                             member.email to organization.impersonate(member.sub).userinfo.read().email
@@ -128,7 +140,7 @@ class SecrecyTest {
         assertTrue(WebhookVerifier(Secret("another")).orSecret(secret).verify(signature, body))
         assertTrue(verifier.receive(signature, body) is Notification.Unknown)
         val chance = Random(7)
-        repeat(20_000) {
+        repeat(number(quick = 20_000, full = 500_000)) {
             val forged = body.clone()
             forged[chance.nextInt(forged.size)] = (forged[chance.nextInt(forged.size)] + 1 + chance.nextInt(254)).toByte()
             if (!forged.contentEquals(body)) assertFalse(verifier.verify(signature, forged))

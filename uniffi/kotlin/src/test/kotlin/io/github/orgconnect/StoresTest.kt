@@ -119,7 +119,7 @@ class StoresTest {
                 val token = connection.accessToken().expose()
                 assertTrue(inner.payloads.isNotEmpty() && inner.payloads.none { token in it })
                 sealed.replaceKeys(Secret("$new $old"))
-                assertEquals(emptyList<String>(), sealed.rewrapAll("${clinic.sandbox.url}/${clinic.clientId}").failed)
+                assertEquals(emptyMap<String, OrgconnectException>(), sealed.rewrapAll(clinic.client.namespace).failed)
                 sealed.replaceKeys(Secret(new))
                 assertEquals(ConnectionState.Active, connection.summary().state)
             }

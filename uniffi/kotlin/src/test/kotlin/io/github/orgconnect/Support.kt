@@ -5,6 +5,12 @@ import org.junit.jupiter.api.Assertions.fail
 
 internal val EMPTY = JsonObject(emptyMap())
 
+/** The full numbers of the fault rows, as `make test-faults-kotlin` asks for them, or those of a quick run. */
+internal fun number(
+    quick: Int,
+    full: Int,
+): Int = if (System.getenv("ORGCONNECT_FAULTS") == "full") full else quick
+
 /** The error that a call must end with. */
 internal suspend inline fun <reified E : Throwable> failing(crossinline call: suspend () -> Unit): E {
     try {

@@ -69,8 +69,8 @@ internal fun Duration.toUnsignedMillis(name: String): ULong {
             OrgconnectException.Details("$name: $why", fields = mapOf(name to listOf(FieldError("errors.invalid", why)))),
         )
     }
-    // What is longer than a day is longer than any limit of the core, which says so itself.
+    // What is longer than a century is longer than any limit of the core, which says so itself.
     return (if (this > LONGEST) LONGEST else this).toMillis().toULong()
 }
 
-private val LONGEST: Duration = Duration.ofDays(365)
+private val LONGEST: Duration = Duration.ofDays(36_525)

@@ -189,6 +189,22 @@ class Clinic(
         return client.complete(pending, sandbox.approve(pending.url, OWNER))
     }
 
+    /** A refresh token that another program of the application has obtained. */
+    fun refreshTokenOfAnotherProgram(): Secret {
+        val pending = client.authorize(AuthorizationRequest.organization(REDIRECT_URI))
+        val code = sandbox.approve(pending.url, OWNER).substringAfter("code=").substringBefore("&")
+        val exchange =
+            buildJsonObject {
+                put("client_id", clientId)
+                put("client_secret", clientSecret.expose())
+                put("grant_type", "authorization_code")
+                put("code", code)
+                put("redirect_uri", REDIRECT_URI)
+            }
+        val tokens = sandbox.control("POST", "/oauth/token", exchange).jsonObject
+        return Secret(tokens.getValue("refresh_token").jsonPrimitive.content)
+    }
+
     fun advance(by: Duration) {
         sandbox.control("POST", "/sandbox/clock", buildJsonObject { put("advance_ms", by.toMillis()) })
         clock.shift(by)
