@@ -209,7 +209,7 @@ async fn a_refresh_token_of_another_program_is_imported_from_standard_input() {
     let import = |token: &str| {
         let mut child = terminal
             .command(&["connections", "import", "imported", "--store", &store, "--json"])
-            .stdin(std::process::Stdio::piped())
+            .stdin(Stdio::piped())
             .spawn()
             .unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), token.as_bytes()).unwrap();
