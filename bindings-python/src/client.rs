@@ -227,6 +227,7 @@ fn set(builder: ClientBuilder, name: &str, value: &Bound<'_, PyAny>) -> PyResult
         "timeout" => builder.timeout(duration(name, value)?),
         "connect_timeout" => builder.connect_timeout(duration(name, value)?),
         "token_timeout" => builder.token_timeout(duration(name, value)?),
+        "store_timeout" => builder.store_timeout(duration(name, value)?),
         "retry" => {
             let mut policy = RetryPolicy::default();
             policy.attempts = value.getattr("attempts")?.extract()?;

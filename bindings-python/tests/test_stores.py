@@ -313,6 +313,20 @@ def test_a_server_that_is_gone_is_a_passing_failure_of_the_store(server: Server)
             assert len(organization.members.list().all()) == 5
 
 
+def test_a_server_that_answers_nothing_is_given_up_in_time(server: Server) -> None:
+    with Sandbox() as sandbox:
+        client = sandbox.client(store=server.store(), store_timeout=0.5)
+        connection = sandbox.connect(client, connection_id="clinic")
+        server.tell("pause")
+        try:
+            with pytest.raises(orgconnect.StoreError) as raised:
+                connection.summary()
+            assert raised.value.is_transient
+        finally:
+            server.tell("resume")
+        assert connection.summary().state == "active"
+
+
 def test_the_keyring_keeps_the_key_and_sealed_files_the_tokens(tmp_path: Path) -> None:
     code = """
 import sys

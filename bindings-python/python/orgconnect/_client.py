@@ -56,6 +56,7 @@ class _Client:
         timeout: Seconds | None = None,
         connect_timeout: Seconds | None = None,
         token_timeout: Seconds | None = None,
+        store_timeout: Seconds | None = None,
         retry: RetryPolicy | None = None,
         rate_limit: RateLimit | None = None,
         max_response_bytes: int | None = None,
@@ -83,6 +84,8 @@ class _Client:
 
         `token_timeout`: the time for a token request, repetitions included: at most 2 minutes. Default 20 s.
 
+        `store_timeout`: the time for a call to the store: at most 2 minutes. Default 15 s.
+
         `retry`: how calls are repeated.
 
         `rate_limit`: holds requests back to a rate, for example `RateLimit()`. Default: no limit but what a 429 asks
@@ -108,6 +111,7 @@ class _Client:
             "timeout": timeout,
             "connect_timeout": connect_timeout,
             "token_timeout": token_timeout,
+            "store_timeout": store_timeout,
             "retry": retry,
             "rate_limit": rate_limit,
             "max_response_bytes": max_response_bytes,
