@@ -260,13 +260,14 @@ def test_workers_of_gunicorn_use_the_client_that_was_loaded_before_them(tmp_path
         (tmp_path / "clinic.py").write_text(GUNICORN.replace("sys.argv[-1]", "os.environ['CLINIC']"))
         # A worker ends with its first request, so nearly each request begins with a fork.
         command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2", "--max-requests", "1"]
-        server = subprocess.Popen(
-            [*command, "--bind", f"unix:{address}", "--worker-tmp-dir", str(tmp_path), "clinic:app"],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": ":".join(sys.path), "CLINIC": settings},
-            # Not a pipe, which would be full before the full form is over.
-            stderr=(tmp_path / "log").open("w"),
-        )
+        # A file and not a pipe, which would be full before the full form is over.
+        with (tmp_path / "log").open("w") as log_file:
+            server = subprocess.Popen(
+                [*command, "--bind", f"unix:{address}", "--worker-tmp-dir", str(tmp_path), "clinic:app"],
+                cwd=tmp_path,
+                env={**os.environ, "PYTHONPATH": ":".join(sys.path), "CLINIC": settings},
+                stderr=log_file,
+            )
         try:
             answers = [_ask(address) for _ in range(FORKS)]
         finally:
