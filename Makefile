@@ -122,7 +122,7 @@ test-runtimes: ## Run the npm package in Bun and Deno
 
 bench-refresher: ## Keep 100,000 connections in PostgreSQL fresh, and say how fast that is
 	@tools/setup compiler services
-	@$(CARGO) bench --locked --package orgconnect --features postgres --bench refresher
+	@$(CARGO) bench --locked --profile faults --package orgconnect --features full --bench refresher
 
 docs: ## Build the documentation of the Rust crates, and a page of the API's description
 	@$(CARGO) doc --locked --no-deps --workspace

@@ -36,6 +36,8 @@ use crate::{
 
 /// The longest pause after rounds that failed one after the other.
 const LONGEST_BACKOFF: Duration = Duration::from_mins(2);
+/// The longest pause before asking once more for what is due: two that ask in step would go on to take the same.
+const LONGEST_PAUSE_BETWEEN_CLAIMS: Duration = Duration::from_millis(20);
 /// The longest pause that is kept because a 429 asks for it.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
@@ -252,7 +254,7 @@ impl Refresher {
             ttl: self.inner.settings.lease * 3,
         };
         let (mut under_way, mut held, mut done) = (FuturesUnordered::new(), Vec::new(), Vec::new());
-        let (mut more, mut in_a_row, mut outcome) = (true, 0, Ok(Round::Done));
+        let (mut more, mut empty, mut in_a_row, mut outcome) = (true, 0, 0, Ok(Round::Done));
         loop {
             let room = self.concurrency - under_way.len();
             if room > self.concurrency / 2 {
@@ -261,7 +263,9 @@ impl Refresher {
             if more && !*stopped.borrow() && room > self.concurrency / 2 {
                 match self.inner.store().claim_due(&query(room)).await {
                     Ok(claims) => {
-                        more = !claims.is_empty();
+                        // What it was about to claim may have been claimed by another meanwhile: it asks once more.
+                        empty = if claims.is_empty() { empty + 1 } else { 0 };
+                        more = empty < 2;
                         counts.claimed.fetch_add(claims.len() as u64, Ordering::Relaxed);
                         under_way.extend(claims.into_iter().map(|claim| self.look_after(claim, hot_since)));
                     }
@@ -274,6 +278,7 @@ impl Refresher {
             }
             let Some((claim, ended)) = under_way.next().await else {
                 if more && !*stopped.borrow() {
+                    tokio::time::sleep(LONGEST_PAUSE_BETWEEN_CLAIMS.mul_f64(random::fraction())).await;
                     continue;
                 }
                 break;
