@@ -1,6 +1,6 @@
 //! For tests that search everything a program prints for secrets. Where the environment variable `ORGCONNECT_CANARY` names a
-//! folder, every secret that a sandbox makes begins and ends with a word that is easily found; and what others made and sent
-//! as a secret, such as a state, is written into a file of that folder.
+//! folder, every secret that a sandbox makes has a word near its beginning and at its end that is easily found; and what others
+//! made and sent as a secret, such as a state, is written into a file of that folder.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -9,6 +9,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// The word: letters that stand in base64, too, and longer than what masks let through.
 const WORD: &str = "CaNaRy7x";
+/// Masks let six letters of a secret through, which tell one from another: they stay as they are, and base64 stays in step.
+const SHOWN: usize = 8;
 /// Shorter texts are no secrets, or no secret ones.
 const SHORTEST: usize = 20;
 
@@ -25,9 +27,10 @@ pub(crate) fn marked(secret: String) -> String {
 }
 
 fn mark(secret: &str) -> String {
-    match secret.get(WORD.len()..secret.len().saturating_sub(WORD.len())) {
-        Some(middle) => format!("{WORD}{middle}{WORD}"),
-        None => secret.to_owned(),
+    let middle = SHOWN + WORD.len()..secret.len().saturating_sub(WORD.len());
+    match (secret.get(..SHOWN), secret.get(middle)) {
+        (Some(shown), Some(middle)) => format!("{shown}{WORD}{middle}{WORD}"),
+        _ => secret.to_owned(),
     }
 }
 
@@ -51,7 +54,7 @@ mod tests {
     #[test]
     fn a_marked_secret_is_as_long_as_before_and_still_not_guessed() {
         let marked = mark("0123456789abcdefghijklmnopqrstuv");
-        assert_eq!(marked, "CaNaRy7x89abcdefghijklmnCaNaRy7x");
+        assert_eq!(marked, "01234567CaNaRy7xghijklmnCaNaRy7x");
         assert_eq!(mark("short"), "short");
     }
 }
