@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-faults-kotlin jar test-swift lint fmt generate bench bench-refresher bench-node test-node test-runtimes docs setup clean sbom
+.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-faults-kotlin jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -115,6 +115,14 @@ bench-node: ## Measure the npm package beside other clients of Node
 	@node bindings-node/scripts/build.mjs
 	@npm ci --prefix bindings-node/bench --silent --no-audit --no-fund --ignore-scripts
 	@node bindings-node/bench/run.mjs
+
+bench-kotlin: ## Measure the Kotlin package beside OkHttp and Ktor
+	@tools/setup compiler kotlin
+	@uniffi/kotlin/bench/run
+
+bench-swift: ## Measure the Swift package beside URLSession
+	@tools/setup compiler swift
+	@uniffi/swift/bench/run
 
 test-runtimes: ## Run the npm package in Bun and Deno
 	@tools/setup compiler typescript runtimes

@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use orgconnect::{
-    AuthorizationRequest, Client, ConnectionId, Flow, Handle, Organization, PendingAuthorization,
-};
+use orgconnect::{AuthorizationRequest, Client, ConnectionId, Flow, Organization, PendingAuthorization};
 
 use crate::{
     connection::{NativeConnection, NativeSummary},
@@ -178,7 +176,7 @@ impl NativeClient {
         let client = self.0.clone();
         run(cancel, async move {
             let account = client.application_calendar(&application_calendar_id).await?;
-            Ok(Arc::new(NativeHandle(Handle::from(&account))))
+            Ok(NativeHandle::of(&account))
         })
         .await
     }
@@ -259,7 +257,7 @@ impl NativeClient {
 
     /// Calls operations that take the application's own credentials.
     pub fn handle(&self) -> NativeResult<Arc<NativeHandle>> {
-        Ok(Arc::new(NativeHandle(Handle::from(&self.0))))
+        Ok(NativeHandle::of(&self.0))
     }
 }
 
@@ -287,7 +285,7 @@ pub struct NativeOrganization(Organization);
 impl NativeOrganization {
     /// Calls for the organization itself.
     pub fn handle(&self) -> NativeResult<Arc<NativeHandle>> {
-        Ok(Arc::new(NativeHandle(Handle::from(&self.0))))
+        Ok(NativeHandle::of(&self.0))
     }
 
     /// Acts as the member with this `sub`.
@@ -335,7 +333,7 @@ impl NativeMember {
 impl NativeMember {
     fn of(account: &orgconnect::Account) -> Arc<Self> {
         let sub = account.sub().map(ToString::to_string).unwrap_or_default();
-        Arc::new(Self { handle: Arc::new(NativeHandle(Handle::from(account))), sub })
+        Arc::new(Self { handle: NativeHandle::of(account), sub })
     }
 }
 

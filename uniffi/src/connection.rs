@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orgconnect::{Connection, ConnectionKind, ConnectionState, ConnectionSummary, Handle};
+use orgconnect::{Connection, ConnectionKind, ConnectionState, ConnectionSummary};
 
 use crate::{
     client::NativeOrganization,
@@ -63,12 +63,12 @@ impl NativeConnection {
 
     /// The account.
     pub fn account(&self) -> NativeResult<Arc<NativeHandle>> {
-        Ok(Arc::new(NativeHandle(Handle::from(&self.0.account()))))
+        Ok(NativeHandle::of(&self.0.account()))
     }
 
     /// The service account.
     pub fn service_account(&self) -> NativeResult<Arc<NativeHandle>> {
-        Ok(Arc::new(NativeHandle(Handle::from(&self.0.service_account()))))
+        Ok(NativeHandle::of(&self.0.service_account()))
     }
 
     /// Reads what the store knows of it.

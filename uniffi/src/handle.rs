@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -10,13 +10,18 @@ use orgconnect::{Batch, CallOptions, Error, Handle, Reply};
 use serde_json::{Map, Value};
 
 use crate::{
-    error::{NativeFailure, NativeResult},
+    error::{NativeError, NativeFailure, NativeResult},
+    lane,
     runtime::{CancelHandle, run},
 };
 
 /// Any handle: a client, an organization, an account or a service account.
 #[derive(Debug, uniffi::Object)]
-pub struct NativeHandle(pub(crate) Handle);
+pub struct NativeHandle {
+    handle: Handle,
+    /// Its number on the lane, if it has been asked for.
+    number: OnceLock<u64>,
+}
 
 /// How a call is carried out, where it differs from the client's settings.
 #[derive(Debug, Clone, uniffi::Record)]
@@ -120,15 +125,41 @@ impl NativeHandle {
 }
 
 impl NativeHandle {
+    pub(crate) fn of(handle: impl Into<Handle>) -> Arc<Self> {
+        Arc::new(Self { handle: handle.into(), number: OnceLock::new() })
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        *self.number.get_or_init(|| lane::enter(&self.handle))
+    }
+
     fn with(&self, options: Option<NativeCallOptions>) -> NativeResult<Handle> {
-        let Some(options) = options else { return Ok(self.0.clone()) };
-        let mut chosen = CallOptions::new();
+        match options {
+            Some(options) => Ok(self.handle.with_options(options.try_into()?)),
+            None => Ok(self.handle.clone()),
+        }
+    }
+}
+
+impl Drop for NativeHandle {
+    fn drop(&mut self) {
+        if let Some(number) = self.number.get() {
+            lane::leave(*number);
+        }
+    }
+}
+
+impl TryFrom<NativeCallOptions> for CallOptions {
+    type Error = NativeError;
+
+    fn try_from(options: NativeCallOptions) -> NativeResult<Self> {
+        let mut chosen = Self::new();
         chosen.timeout = options.timeout_ms.map(Duration::from_millis);
         chosen.attempts = options.attempts;
         if let Some(extra) = &options.extra {
             chosen.extra = read("extra", extra)?;
         }
-        Ok(self.0.with_options(chosen))
+        Ok(chosen)
     }
 }
 

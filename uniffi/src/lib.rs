@@ -23,6 +23,7 @@ pub mod error;
 #[cfg(feature = "server")]
 pub mod foreign_store;
 pub mod handle;
+pub mod lane;
 pub mod public_client;
 #[cfg(feature = "server")]
 pub mod refresher;

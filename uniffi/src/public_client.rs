@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orgconnect::{HandOff, Handle, PublicClient};
+use orgconnect::{HandOff, PublicClient};
 
 use crate::{
     error::NativeResult,
@@ -29,7 +29,7 @@ impl NativePublicClient {
 
     /// The user for whom the source hands out tokens.
     pub fn account(&self) -> NativeResult<Arc<NativeHandle>> {
-        Ok(Arc::new(NativeHandle(Handle::from(&self.0.account()))))
+        Ok(NativeHandle::of(&self.0.account()))
     }
 
     /// Takes an authorization URL that the backend made.

@@ -8,28 +8,28 @@ use std::{
     io,
     panic::resume_unwind,
     sync::{Arc, LazyLock},
+    thread,
 };
 
 #[cfg(feature = "server")]
 use tokio::runtime::EnterGuard;
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle},
     sync::watch,
     task::JoinHandle,
 };
 
 use crate::error::{NativeError, NativeResult};
 
-/// More threads than this don't make calls faster: they wait for the network.
-const MOST_THREADS: usize = 2;
-
-static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    Builder::new_multi_thread()
-        .worker_threads(processors.min(MOST_THREADS))
-        .thread_name("orgconnect")
-        .enable_all()
-        .build()
+/// One thread: to wake another costs more than what a call has to do, and calls that are begun together wake it once.
+static RUNTIME: LazyLock<io::Result<Handle>> = LazyLock::new(|| {
+    let runtime = Builder::new_current_thread().thread_name("orgconnect-blocking").enable_all().build()?;
+    let handle = runtime.handle().clone();
+    // It ends with the process.
+    thread::Builder::new()
+        .name("orgconnect".to_owned())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(handle)
 });
 
 /// Cancels the calls that it was given to. For hosts whose own cancellation doesn't reach the call, such as Swift's.
@@ -100,7 +100,13 @@ pub(crate) fn enter() -> NativeResult<EnterGuard<'static>> {
     Ok(runtime()?.enter())
 }
 
-fn runtime() -> NativeResult<&'static Runtime> {
+/// Begins what nobody waits for.
+pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) -> NativeResult<()> {
+    runtime()?.spawn(work);
+    Ok(())
+}
+
+fn runtime() -> NativeResult<&'static Handle> {
     RUNTIME.as_ref().map_err(|error| {
         orgconnect::Error::config(
             "runtime",

@@ -27,6 +27,7 @@ internal class Calls(
     private val options: CallOptions? = null,
 ) {
     private val nativeOptions = options?.toNative()
+    private val number by lazy(LazyThreadSafetyMode.PUBLICATION) { Lane.number(handle) }
 
     fun withOptions(options: CallOptions): Calls = Calls(handle, options)
 
@@ -48,12 +49,12 @@ internal class Calls(
     suspend fun send(
         operation: String,
         arguments: ByteArray,
-    ): Reply = native { Reply(handle.send(operation, arguments, nativeOptions, null)) }
+    ): Reply = native { Reply(Lane.call(handle, number, false, operation, arguments, nativeOptions)) }
 
     suspend fun follow(
         operation: String,
         link: String,
-    ): Reply = native { Reply(handle.follow(operation, link, nativeOptions, null)) }
+    ): Reply = native { Reply(Lane.call(handle, number, true, operation, link.encodeToByteArray(), nativeOptions)) }
 
     suspend fun request(
         method: String,
