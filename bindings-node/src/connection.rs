@@ -86,13 +86,20 @@ pub(crate) fn summary(found: &ConnectionSummary) -> Value {
     let kind = match found.kind {
         ConnectionKind::Organization => "organization",
         ConnectionKind::ServiceAccount => "service_account",
-        _ => "account",
+        ConnectionKind::Account => "account",
+        _ => "unknown",
+    };
+    let reason = match &found.state {
+        ConnectionState::Unreadable { reason } => Some(reason),
+        _ => None,
     };
     let (state, since) = match &found.state {
+        ConnectionState::Active => ("active", None),
         ConnectionState::Dead { at, .. } => ("dead", Some(at)),
         ConnectionState::Revoking { at } => ("revoking", Some(at)),
         ConnectionState::Revoked { at } => ("revoked", Some(at)),
-        _ => ("active", None),
+        ConnectionState::Unreadable { .. } => ("unreadable", None),
+        _ => ("unknown", None),
     };
     let interrupted = matches!(found.state, ConnectionState::Dead { interrupted: true, .. });
     json!({
@@ -100,6 +107,7 @@ pub(crate) fn summary(found: &ConnectionSummary) -> Value {
         "kind": kind,
         "state": state,
         "since": since.map(|at| at.as_millisecond()),
+        "reason": reason,
         "interrupted": interrupted,
         "sub": found.sub,
         "scope": found.scope,

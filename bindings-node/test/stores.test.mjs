@@ -126,6 +126,16 @@ describe('stores', () => {
     assert.ok((await failure(migrate(one, one, client.namespace))) instanceof StoreError);
   });
 
+  test('a record that cannot be read is listed as that, with the reason', async (t) => {
+    const { sandbox } = await world(t);
+    const store = new SqliteStore(join(folder(t), 'tokens.db'));
+    const under = (key) => sandbox.client({ store: new SealedStore(store, key) });
+    await sandbox.connect(under(SealedStore.generateKey()), { connectionId: 'sealed' });
+    const [summary] = await under(SealedStore.generateKey()).connections();
+    assert.deepEqual([summary.id, summary.kind, summary.state], ['sealed', 'unknown', 'unreadable']);
+    assert.match(summary.reason, /key/);
+  });
+
   test('a sealed store can move records to the current key when they are read', async (t) => {
     const inner = new MapStore();
     const [first, second] = [SealedStore.generateKey(), SealedStore.generateKey()];

@@ -6,14 +6,15 @@ import { Account, Organization, ServiceAccount } from './handles.js';
 import type { Channel, Connection as NativeConnection, Handle as NativeHandle } from './native.js';
 import { Secret } from './secret.js';
 
-/** What a connection is for. */
-export type ConnectionKind = 'organization' | 'account' | 'service_account';
+/** What a connection is for: `unknown` if its record can't be read, or was imported and never refreshed. */
+export type ConnectionKind = 'organization' | 'account' | 'service_account' | 'unknown';
 
 /**
  * Whether a connection can be used: `dead` when Cronofy answered that the grant is gone, `revoking` when the application
- * revokes it and Cronofy has not confirmed yet, `revoked` when it has.
+ * revokes it and Cronofy has not confirmed yet, `revoked` when it has. In lists, `unreadable` if there is a record that can't be
+ * read: damaged, sealed with another key, or written by a newer version.
  */
-export type ConnectionState = 'active' | 'dead' | 'revoking' | 'revoked';
+export type ConnectionState = 'active' | 'dead' | 'revoking' | 'revoked' | 'unreadable';
 
 /** What is known of a connection. Holds no secret. */
 export interface ConnectionSummary {
@@ -25,15 +26,17 @@ export interface ConnectionSummary {
   readonly state: ConnectionState;
   /** Since when it can't, if it can't. */
   readonly since: Date | undefined;
+  /** Why its record can't be read, and what to do, if it can't. */
+  readonly reason: string | undefined;
   /** Whether a refresh of another process had been interrupted before the grant was found dead, which may be what lost it. */
   readonly interrupted: boolean;
   /** The `sub` of whoever granted it. */
   readonly sub: string | undefined;
   /** The scope that was granted, separated by blanks. */
   readonly scope: string | undefined;
-  /** When the access token was issued. */
+  /** When the access token was issued. The beginning of 1970 if the record can't be read. */
   readonly issuedAt: Date;
-  /** When the access token ends. It is refreshed before. */
+  /** When the access token ends. It is refreshed before. The beginning of 1970 if the record can't be read. */
   readonly expiresAt: Date;
   /** How often the record has been written. */
   readonly version: number;
@@ -127,8 +130,12 @@ export class Connection {
   }
 }
 
-interface RawSummary extends Omit<ConnectionSummary, 'since' | 'issuedAt' | 'expiresAt' | 'sub' | 'scope'> {
+interface RawSummary extends Omit<
+  ConnectionSummary,
+  'since' | 'reason' | 'issuedAt' | 'expiresAt' | 'sub' | 'scope'
+> {
   since: number | null;
+  reason: string | null;
   issuedAt: number;
   expiresAt: number;
   sub: string | null;
@@ -149,6 +156,7 @@ function summaryOf(raw: RawSummary): ConnectionSummary {
   return {
     ...raw,
     since: raw.since === null ? undefined : new Date(raw.since),
+    reason: raw.reason ?? undefined,
     sub: raw.sub ?? undefined,
     scope: raw.scope ?? undefined,
     issuedAt: new Date(raw.issuedAt),
