@@ -102,7 +102,8 @@ pub extern "C" fn orgconnect_lane_handle(handle: u64) -> u64 {
     number.unwrap_or(0)
 }
 
-/// Begins a call. The request is as [`Request::read`] says.
+/// Begins a call. The request holds whether it follows a link (a boolean), the operation (a string), the arguments or the link
+/// (bytes), and the options, each as `uniffi` writes it.
 ///
 /// # Safety
 /// There are `length` octets at `request` until this returns.
@@ -152,7 +153,7 @@ pub(crate) fn leave(number: u64) {
 }
 
 impl Request {
-    /// Reads whether it follows a link (a boolean), the operation (a string), the arguments or the link (bytes), and the options.
+    /// Reads what [`orgconnect_lane_begin`] is given.
     fn read(handle: Handle, mut from: &[u8]) -> Option<Self> {
         let from = &mut from;
         let follows = <bool as Lift<UniFfiTag>>::try_read(from).ok()?;
