@@ -97,7 +97,9 @@ mod seal {
         SEALED.with(|(strict, _, keys)| {
             let key = of("uk/CLIENT_ID", "clinic");
             let payload = seal(keys, &key, clear).unwrap();
-            assert!(clear.len() < 24 || !payload.contains(clear));
+            // What comes before the sealed part, the name of the key among it, anybody may know.
+            let sealed = payload.rsplit(':').next().unwrap();
+            assert!(clear.len() < 24 || !sealed.contains(clear));
             assert_eq!(*strict.open(keys, &key, &payload).unwrap(), clear);
             let other = Keys::from_bytes(b"another key of thirty-two octets").unwrap();
             assert!(strict.open(&other, &key, &payload).is_err());
