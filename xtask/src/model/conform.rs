@@ -122,6 +122,20 @@ fn fits_shape(definitions: &Definitions, shape: &Shape, value: &Json) -> Result<
 }
 
 impl Member {
+    /// Whether a value that conforms to the union is one of this member: by its JSON type, a date told from a time by its length.
+    pub fn takes(&self, value: &Json) -> bool {
+        match (&self.ty, value) {
+            (Type::Text { format: Format::Date, .. }, Json::String(text)) => text.len() == 10,
+            (Type::Text { format: Format::Time, .. }, Json::String(text)) => text.len() > 10,
+            (Type::Text { .. }, Json::String(_))
+            | (Type::Integer { .. } | Type::Number, Json::Number(_))
+            | (Type::List { .. }, Json::Array(_)) => true,
+            (Type::Constant { value: own }, value) => own == value,
+            (Type::Named { .. }, Json::Object(_)) => self.is_told_by(value),
+            _ => false,
+        }
+    }
+
     /// Whether the fields and constants that tell this member from others are in a value.
     pub fn is_told_by(&self, value: &Json) -> bool {
         self.fields.iter().all(|field| value.get(field).is_some())

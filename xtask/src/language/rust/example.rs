@@ -198,16 +198,7 @@ impl Writer<'_> {
                 }
             }
             (Shape::Union { members, .. }, value) => {
-                let member = members.iter().find(|member| match (&member.ty, value) {
-                    (Type::Text { format: Format::Date, .. }, Json::String(text)) => text.len() == 10,
-                    (Type::Text { format: Format::Time, .. }, Json::String(text)) => text.len() > 10,
-                    (Type::Text { .. }, Json::String(_))
-                    | (Type::Integer { .. } | Type::Number, Json::Number(_))
-                    | (Type::List { .. }, Json::Array(_)) => true,
-                    (Type::Constant { value: own }, value) => own == value,
-                    (Type::Named { .. }, Json::Object(_)) => member.is_told_by(value),
-                    _ => false,
-                });
+                let member = members.iter().find(|member| member.takes(value));
                 match member.map(|member| (&member.ty, &member.name)) {
                     Some((Type::Constant { .. }, member)) => {
                         format!("{}::{}", self.mention(name), spelling::variant(member))

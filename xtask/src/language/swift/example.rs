@@ -119,7 +119,7 @@ impl Writer<'_> {
                 spelling::literal(text)
             }),
             (Shape::Union { members, .. }, value) => {
-                match members.iter().find(|member| fits(member, value)) {
+                match members.iter().find(|member| member.takes(value)) {
                     Some(member) => self.member(member, value),
                     None => json(value),
                 }
@@ -139,20 +139,6 @@ impl Writer<'_> {
             (ty, value) => self.value(ty, value),
         };
         Expression::group(format!(".{name}("), vec![(String::new(), inner)], ")")
-    }
-}
-
-/// Whether a value is one of this member.
-fn fits(member: &Member, value: &Json) -> bool {
-    match (&member.ty, value) {
-        (Type::Text { format: Format::Date, .. }, Json::String(text)) => text.len() == 10,
-        (Type::Text { format: Format::Time, .. }, Json::String(text)) => text.len() > 10,
-        (Type::Text { .. }, Json::String(_))
-        | (Type::Integer { .. } | Type::Number, Json::Number(_))
-        | (Type::List { .. }, Json::Array(_)) => true,
-        (Type::Constant { value: own }, value) => own == value,
-        (Type::Named { .. }, Json::Object(_)) => member.is_told_by(value),
-        _ => false,
     }
 }
 
