@@ -84,7 +84,7 @@ impl Batch {
         // The origin is of no account: only what follows it becomes the entry.
         let endpoints = Endpoints::of(DataCenter::Us);
         let prepared = request::build(operation, arguments, &Map::new(), None, &endpoints)?;
-        let mut body = json!({"method": prepared.method.as_str(), "relative_url": prepared.url.path()});
+        let mut body = json!({"method": prepared.method.as_str(), "relative_url": prepared.uri.path()});
         if let Some(data) = prepared.body {
             body["data"] = serde_json::from_slice(&data).unwrap_or_default();
         }

@@ -108,7 +108,11 @@ async fn settings_that_are_wrong_are_named_when_the_client_is_built() {
     assert_eq!(named(good().base_url("http://api.example.com")), "base_url");
     assert_eq!(named(good().user_agent_suffix("a\r\nX-Evil: 1")), "user_agent_suffix");
     assert_eq!(named(good().timeout(Duration::ZERO)), "timeout");
-    assert_eq!(named(good().proxy("::::")), "proxy");
+    for proxy in
+        ["::::", "proxy.example:3128", "socks5://127.0.0.1:1080", "http://", "http://proxy.example/path"]
+    {
+        assert_eq!(named(good().proxy(proxy)), "proxy", "{proxy}");
+    }
     assert_eq!(named(good().extra_ca_certificate("not pem")), "extra_ca_certificate");
 }
 
@@ -327,6 +331,45 @@ async fn compressed_answers_are_read() {
 }
 
 #[tokio::test]
+async fn an_answer_in_many_pieces_is_read_whole_whether_its_length_is_announced_or_not() {
+    let members = "x".repeat(300_000);
+    let body = json!({"sub": members}).to_string();
+    let chunked: Vec<u8> = {
+        let head = b"HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+        let pieces = body
+            .as_bytes()
+            .chunks(7_001)
+            .flat_map(|piece| [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
+        head.into_iter().chain(pieces).chain(*b"0\r\n\r\n").collect()
+    };
+    let raw = Raw::serving(vec![reply(200, &[], body.as_bytes()), chunked]).await;
+    let doc = client_for(&raw.url).internal_organization().impersonate("acc_1").unwrap();
+    for _ in 0..2 {
+        let reply = doc.send("userinfo.read", Map::new()).await.unwrap();
+        assert_eq!(reply.body, body.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_answer_that_is_damaged_is_a_broken_connection() {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(br#"{"sub":"acc_1"}"#).unwrap();
+    let whole = encoder.finish().unwrap();
+    for damaged in [&whole[..whole.len() - 5], b"{}"] {
+        let raw = Raw::serving(vec![reply(200, &[("content-encoding", "gzip")], damaged)]).await;
+        let doc = client_for(&raw.url).internal_organization().impersonate("acc_1").unwrap();
+        let error = doc
+            .with_options(CallOptions::new().attempts(1))
+            .send("userinfo.read", Map::new())
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Network, "{error}");
+        assert!(error.is_transient());
+    }
+}
+
+#[tokio::test]
 async fn a_call_ends_at_its_deadline() {
     let world = World::open().await;
     let (_client, organization) = world.connected().await;
@@ -377,6 +420,18 @@ async fn a_proxy_that_is_set_carries_the_request() {
         .await
         .unwrap();
     assert!(proxy.requests()[0].starts_with("GET http://127.0.0.1:9/v1/userinfo HTTP/1.1"));
+    assert!(!proxy.requests()[0].to_lowercase().contains("proxy-authorization"));
+}
+
+#[tokio::test]
+async fn a_proxy_that_forwards_requests_is_told_its_password_with_each() {
+    let proxy = Raw::serving(vec![reply(200, &[], br#"{"sub":"acc_1"}"#)]).await;
+    let address = proxy.url.replace("http://", "http://user:passw0rd@");
+    let client =
+        Client::builder("ID", "SECRET").base_url("http://127.0.0.1:9").proxy(address).build().unwrap();
+    client.internal_organization().send("organization.list_members", Map::new()).await.unwrap();
+    assert!(proxy.requests()[0].contains("Basic dXNlcjpwYXNzdzByZA=="), "{}", proxy.requests()[0]);
+    assert!(!format!("{client:?}").contains("passw0rd"));
 }
 
 #[tokio::test]

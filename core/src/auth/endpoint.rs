@@ -3,9 +3,9 @@
 //! `Cronofy-Impersonate` and bearer tokens never go there: the application's credentials are in the body.
 
 use bytes::Bytes;
+use http::Uri;
 use serde::Serialize;
 use tokio::time::Instant;
-use url::Url;
 
 use super::token::{self, TokenVerdict};
 use crate::{
@@ -122,12 +122,12 @@ impl Inner {
         deadline: Instant,
     ) -> Result<crate::http::RawReply> {
         process::notice()?;
-        let url = Url::parse(&format!("{}{path}", self.wire.endpoints.api))
+        let uri = Uri::try_from(format!("{}{path}", self.wire.endpoints.api))
             .map_err(|_| Error::config("base_url", "does not make a URL"))?;
         let text = secret::to_json(form).map_err(|error| {
             Error::new(ErrorKind::Config, "the token request can't be written as JSON").with_source(error)
         })?;
-        let prepared = Prepared { method: http::Method::POST, url, body: Some(Bytes::from_owner(text)) };
+        let prepared = Prepared { method: http::Method::POST, uri, body: Some(Bytes::from_owner(text)) };
         let mut attempt = 1;
         loop {
             // A process that was stopped may wake up here long after its lease has passed to another.

@@ -1,30 +1,35 @@
 //! The one place that does network I/O: sends a prepared request, reads an answer of bounded size before a deadline,
 //! follows no redirect, and says for each failure whether the server may have seen the request.
 
+mod body;
+mod connect;
 pub(crate) mod limit;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
+pub(crate) mod tls;
 
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as StdError, io, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, pem::PemObject},
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http_body_util::Full;
+use hyper_util::{
+    client::legacy::{self, Client},
+    rt::{TokioExecutor, TokioTimer},
 };
 use tokio::time::Instant;
 
-use self::request::Prepared;
+use self::{connect::Connector, request::Prepared};
 use crate::{Error, ErrorKind, Result, process::PerProcess};
 
 pub(crate) const IMPERSONATE: HeaderName = HeaderName::from_static("cronofy-impersonate");
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+/// How long a connection is kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(90);
 
 /// How connections are made. Not to be printed: a proxy's address may hold its password.
 pub(crate) struct TransportOptions {
@@ -38,10 +43,15 @@ pub(crate) struct TransportOptions {
     pub(crate) loopback: bool,
 }
 
-/// A pool of connections.
+/// Sends requests on connections that are kept.
 pub(crate) struct Transport {
-    client: PerProcess<Result<reqwest::Client>>,
+    pool: PerProcess<Result<Pool>>,
     options: TransportOptions,
+}
+
+struct Pool {
+    client: Client<Connector, Full<Bytes>>,
+    connector: Connector,
 }
 
 /// An answer, read to its end.
@@ -56,10 +66,10 @@ pub(crate) struct RawReply {
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// No connection could be made: the request never left.
-    Connect(reqwest::Error),
+    Connect(legacy::Error),
     /// The connection broke after the request may have left.
-    Broken(reqwest::Error),
-    /// There is no client in this process to send it with.
+    Broken(Broken),
+    /// There is nothing in this process to send it with.
     Unusable(Error),
     /// The deadline passed. Nobody knows how far the request had come.
     Deadline,
@@ -70,32 +80,20 @@ pub(crate) enum Failure {
     },
 }
 
+/// Where it broke.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error(transparent)]
+    Exchange(#[from] legacy::Error),
+    #[error(transparent)]
+    Body(#[from] hyper::Error),
+    #[error("the compressed answer is damaged")]
+    Gzip(#[source] io::Error),
+}
+
 impl Transport {
     pub(crate) fn new(options: TransportOptions) -> Result<Self> {
-        Ok(Self { client: PerProcess::new(Ok(Self::client(&options)?)), options })
-    }
-
-    fn client(options: &TransportOptions) -> Result<reqwest::Client> {
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(&options.extra_ca_certificates)?)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(options.connect_timeout)
-            .tcp_nodelay(true)
-            .user_agent(options.user_agent.clone());
-        if let Some(proxy) = &options.proxy {
-            let proxy = reqwest::Proxy::all(proxy).map_err(|_| {
-                Error::config("proxy", "is not a proxy URL; write it like http://proxy.example:3128")
-            })?;
-            builder = builder.proxy(proxy);
-        } else if options.loopback {
-            builder = builder.no_proxy();
-        }
-        builder.build().map_err(|error| {
-            Error::new(ErrorKind::Config, "the HTTP client can't be set up; check proxy and CA certificates")
-                .with_source(error.without_url())
-        })
+        Ok(Self { pool: PerProcess::new(Ok(Pool::new(&options)?)), options })
     }
 
     pub(crate) async fn send(
@@ -105,9 +103,11 @@ impl Transport {
         impersonate: Option<&HeaderValue>,
         deadline: Instant,
     ) -> Result<RawReply, Failure> {
-        let mut request = reqwest::Request::new(prepared.method, prepared.url);
-        let headers = request.headers_mut();
-        headers.reserve(4);
+        // The connections of the process that this one was forked from are not ours to speak on, nor are its locks ours
+        // to wait for.
+        let pool = self.pool.get(|| Pool::new(&self.options));
+        let pool = pool.as_ref().map_err(|error| Failure::Unusable(error.clone()))?;
+        let mut headers = HeaderMap::with_capacity(8);
         if let Some(value) = authorization {
             headers.insert(header::AUTHORIZATION, value.clone());
         }
@@ -115,51 +115,46 @@ impl Transport {
             headers.insert(IMPERSONATE, value.clone());
         }
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(body) = prepared.body {
+        if prepared.body.is_some() {
             headers.insert(header::CONTENT_TYPE, JSON);
-            *request.body_mut() = Some(body.into());
         }
-        match tokio::time::timeout_at(deadline, self.exchange(request)).await {
+        headers.insert(header::USER_AGENT, self.options.user_agent.clone());
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(value) = pool.connector.forwarding_authorization(&prepared.uri) {
+            headers.insert(header::PROXY_AUTHORIZATION, value);
+        }
+        let mut request = Request::new(Full::new(prepared.body.unwrap_or_default()));
+        *request.method_mut() = prepared.method;
+        *request.uri_mut() = prepared.uri;
+        *request.headers_mut() = headers;
+        match tokio::time::timeout_at(deadline, self.exchange(pool, request)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::Deadline),
         }
     }
 
-    async fn exchange(&self, request: reqwest::Request) -> Result<RawReply, Failure> {
-        // The connections of the process that this one was forked from are not ours to speak on.
-        let client = self.client.get(|| Self::client(&self.options));
-        let client = client.as_ref().map_err(|error| Failure::Unusable(error.clone()))?;
-        let mut response = client.execute(request).await.map_err(|error| {
-            let error = error.without_url();
-            if error.is_connect() { Failure::Connect(error) } else { Failure::Broken(error) }
+    async fn exchange(&self, pool: &Pool, request: Request<Full<Bytes>>) -> Result<RawReply, Failure> {
+        let response = pool.client.request(request).await.map_err(|error| {
+            if error.is_connect() { Failure::Connect(error) } else { Failure::Broken(error.into()) }
         })?;
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let (head, incoming) = response.into_parts();
+        let (status, mut headers) = (head.status, head.headers);
         let limit = self.options.max_response_bytes;
-        if response.content_length().is_some_and(|length| length > limit as u64) {
-            return Err(Failure::TooLarge { limit });
-        }
-        let mut next = async || response.chunk().await.map_err(|error| Failure::Broken(error.without_url()));
-        let first = next().await?.unwrap_or_default();
-        // Most answers arrive in one piece, which is handed on without a copy.
-        let Some(second) = next().await? else {
-            if first.len() > limit {
-                return Err(Failure::TooLarge { limit });
-            }
-            return Ok(RawReply { status, headers, body: first });
-        };
-        let mut body = BytesMut::with_capacity((first.len() + second.len()) * 2);
-        body.extend_from_slice(&first);
-        body.extend_from_slice(&second);
-        while let Some(chunk) = next().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > limit {
-                return Err(Failure::TooLarge { limit });
-            }
-        }
-        if body.len() > limit {
-            return Err(Failure::TooLarge { limit });
-        }
-        Ok(RawReply { status, headers, body: body.freeze() })
+        let body = body::read(incoming, limit).await?;
+        let body = body::decompress(&mut headers, body, limit)?;
+        Ok(RawReply { status, headers, body })
+    }
+}
+
+impl Pool {
+    fn new(options: &TransportOptions) -> Result<Self> {
+        let connector = Connector::new(options)?;
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector.clone());
+        Ok(Self { client, connector })
     }
 }
 
@@ -171,9 +166,8 @@ impl Failure {
     pub(crate) fn into_error(self, what: &str) -> Error {
         match self {
             Self::Connect(source) => {
-                let timeout = source.is_timeout();
                 let why = "the server can't be reached; check the network, the data center and the proxy";
-                let kind = if timeout { ErrorKind::Timeout } else { ErrorKind::Network };
+                let kind = if is_timeout(&source) { ErrorKind::Timeout } else { ErrorKind::Network };
                 Error::new(kind, format!("{what}: {why}")).with_code("unreachable").with_source(source)
             }
             Self::Broken(source) => {
@@ -195,41 +189,14 @@ impl Failure {
     }
 }
 
-/// TLS 1.2 and 1.3 by rustls and ring, checked against the operating system's roots, and Mozilla's where it has none.
-///
-/// The provider belongs to this configuration alone: nothing is installed for the whole process.
-pub(crate) fn tls(extra_ca_certificates: &[Vec<u8>]) -> Result<ClientConfig> {
-    let mut extra: Vec<CertificateDer<'static>> = Vec::new();
-    for pem in extra_ca_certificates {
-        let refuse = || {
-            Error::config(
-                "extra_ca_certificate",
-                "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)",
-            )
-        };
-        let before = extra.len();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            extra.push(certificate.map_err(|_| refuse())?.into_owned());
+/// Whether time ran out, here or in the operating system.
+fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            return true;
         }
-        if extra.len() == before {
-            return Err(refuse());
-        }
+        cause = error.source();
     }
-    let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
-    let unusable = |error: rustls::Error| {
-        Error::config("extra_ca_certificate", "TLS can't be set up with these certificates")
-            .with_source(error)
-    };
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?;
-    if let Ok(verifier) = rustls_platform_verifier::Verifier::new_with_extra_roots(extra.clone(), provider) {
-        let verifier = Arc::new(verifier);
-        return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
-    }
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    for certificate in extra {
-        roots.add(certificate).map_err(unusable)?;
-    }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    false
 }

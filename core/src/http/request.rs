@@ -1,7 +1,7 @@
 //! Turns an operation and its arguments into a request. Pure: no I/O, no clock.
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use url::Url;
@@ -22,7 +22,7 @@ pub(crate) const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.')
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
     pub(crate) method: http::Method,
-    pub(crate) url: Url,
+    pub(crate) uri: Uri,
     /// JSON.
     pub(crate) body: Option<Bytes>,
 }
@@ -78,9 +78,7 @@ pub(crate) fn build(
         target.push(if target.contains('?') { '&' } else { '?' });
         target.push_str(&query);
     }
-    let url = Url::parse(&target)
-        .map_err(|_| Error::invalid("path", "does not make a URL; check the path arguments"))?;
-    Ok(Prepared { method: operation.method.into(), url, body })
+    Ok(Prepared { method: operation.method.into(), uri: uri(target)?, body })
 }
 
 /// Builds a request for a path that no operation describes.
@@ -116,7 +114,7 @@ pub(crate) fn build_raw(
         url.set_query(Some(&text));
     }
     let body = body.map(to_json).transpose()?;
-    Ok(Prepared { method, url, body })
+    Ok(Prepared { method, uri: uri(url.into())?, body })
 }
 
 /// Builds the request for a link that Cronofy returned: only if it stays on the API.
@@ -130,13 +128,23 @@ pub(crate) fn build_link(
     endpoints: &Endpoints,
 ) -> Result<Prepared> {
     let url = Url::parse(link).ok().filter(|url| endpoints.serves(url) && url.path().starts_with("/v1/"));
-    let Some(url) = url else {
+    let Some(uri) = url.and_then(|url| uri(url.into()).ok()) else {
         return Err(Error::invalid(
             field,
             "does not lead to Cronofy's API, so it was not followed; pass the link exactly as Cronofy returned it",
         ));
     };
-    Ok(Prepared { method, url, body: None })
+    Ok(Prepared { method, uri, body: None })
+}
+
+/// Reads what was put together from an origin that was checked and values that were encoded.
+fn uri(target: String) -> Result<Uri> {
+    Uri::from_maybe_shared(Bytes::from(target)).map_err(|_| {
+        Error::invalid(
+            "path",
+            "does not make a URL of at most 65,534 characters; pass fewer or shorter values",
+        )
+    })
 }
 
 /// Checks that a text can be a header's value, before it is used as one.
@@ -182,7 +190,7 @@ fn address(
         let link = arguments.remove(name);
         let link = link.as_ref().and_then(Value::as_str).unwrap_or_default();
         return build_link(operation.method.into(), name, link, endpoints)
-            .map(|prepared| prepared.url.into());
+            .map(|prepared| prepared.uri.to_string());
     }
     let mut target = String::with_capacity(endpoints.api.len() + operation.path.len() + 64);
     target.push_str(&endpoints.api);

@@ -72,7 +72,7 @@ impl Address {
                 ))
             })?);
         }
-        crate::http::tls(&extra).map_err(|_| {
+        crate::http::tls::config(&extra).map_err(|_| {
             refused("the file of sslrootcert holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
         })
     }

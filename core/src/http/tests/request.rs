@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use crate::{
     ErrorKind,
@@ -70,7 +71,11 @@ fn shown(prepared: &Prepared) -> String {
         .body
         .as_ref()
         .map_or_else(String::new, |body| format!("\n{}", String::from_utf8_lossy(body)));
-    format!("{} {}{body}", prepared.method, prepared.url)
+    format!("{} {}{body}", prepared.method, prepared.uri)
+}
+
+fn url_of(prepared: &Prepared) -> Url {
+    Url::parse(&prepared.uri.to_string()).unwrap()
 }
 
 #[test]
@@ -107,7 +112,7 @@ fn extra_fields_are_sent_unchecked() {
     assert!(shown(&prepared).contains(r#""brand_new":{"a":1}"#));
     let prepared =
         build(&READ, arguments(json!({"tzid": "UTC"})), &arguments(json!({"new": "x"})), None, &endpoints);
-    assert!(prepared.unwrap().url.as_str().ends_with("?tzid=UTC&new=x"));
+    assert!(prepared.unwrap().uri.to_string().ends_with("?tzid=UTC&new=x"));
 }
 
 #[test]
@@ -159,12 +164,19 @@ fn a_path_argument_cannot_leave_its_place() {
 }
 
 #[test]
+fn values_that_make_no_url_of_an_acceptable_length_are_refused_before_anything_is_sent() {
+    let error = made(&READ, json!({"tzid": "x".repeat(70_000)})).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.message().contains("65,534"), "{error}");
+}
+
+#[test]
 fn a_raw_path_must_stay_below_the_api() {
     let endpoints = Endpoints::of(DataCenter::Us);
     let raw =
         |path: &str| build_raw(http::Method::GET, path, &[("a b".into(), "c&d".into())], None, &endpoints);
     assert_eq!(
-        raw("/v1/new_thing").unwrap().url.as_str(),
+        raw("/v1/new_thing").unwrap().uri.to_string(),
         "https://api.cronofy.com/v1/new_thing?a%20b=c%26d"
     );
     for bad in [
@@ -214,17 +226,18 @@ proptest! {
     #[test]
     fn no_path_argument_reaches_another_path_or_host(id in "\\PC{1,40}") {
         if let Ok(prepared) = made(&UPSERT, json!({"calendar_id": id, "summary": "s"})) {
-            prop_assert_eq!(prepared.url.host_str(), Some("api.cronofy.com"));
-            let segments: Vec<_> = prepared.url.path_segments().unwrap().collect();
+            prop_assert_eq!(prepared.uri.host(), Some("api.cronofy.com"));
+            let url = url_of(&prepared);
+            let segments: Vec<_> = url.path_segments().unwrap().collect();
             prop_assert_eq!((segments.len(), segments[1], segments[3]), (4, "calendars", "events"));
-            prop_assert!(prepared.url.query().is_none() && prepared.url.fragment().is_none());
+            prop_assert!(url.query().is_none() && url.fragment().is_none());
         }
     }
 
     #[test]
     fn query_values_read_back_as_they_were_given(text in "\\PC{0,40}") {
         let prepared = made(&READ, json!({"tzid": text, "calendar_ids": [text]})).unwrap();
-        let read: Vec<(String, String)> = prepared.url.query_pairs().into_owned().collect();
+        let read: Vec<(String, String)> = url_of(&prepared).query_pairs().into_owned().collect();
         prop_assert_eq!(read, vec![("tzid".to_owned(), text.clone()), ("calendar_ids[]".to_owned(), text)]);
     }
 }
