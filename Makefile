@@ -105,7 +105,7 @@ generate: ## Generate the operation table and the typed facades from api/
 	@tools/setup compiler python typescript
 	@$(CARGO) xtask generate
 
-bench: ## Measure what a call costs beside bare reqwest
+bench: ## Measure what a call costs beside bare hyper and reqwest
 	@tools/setup compiler
 	@$(CARGO) bench --locked --package orgconnect
 

@@ -1,5 +1,6 @@
-//! What the SDK adds to a call: `send` beside bare reqwest, against a server that costs next to nothing, in CPU time of
-//! the calling thread. Everything the client does happens on that thread; the server has one of its own.
+//! What the SDK adds to a call: `send` beside bare hyper, which it is built on, and beside reqwest, against a server that
+//! costs next to nothing, in CPU time of the calling thread. Everything the client does happens on that thread; the server
+//! has one of its own.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that can't go on stops")]
 
 use std::{
@@ -11,6 +12,10 @@ use std::{
 
 use cpu_time::ThreadTime;
 use criterion::{Criterion, criterion_group, criterion_main};
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioExecutor;
 use orgconnect::{AuthorizationRequest, Client};
 use serde_json::{Map, Value};
 use tokio::runtime::Builder;
@@ -62,14 +67,25 @@ fn send(criterion: &mut Criterion) {
     let account = client.internal_organization().impersonate("acc_5700a00eb0ccd07000000000").unwrap();
     let ours =
         || async { account.send("userinfo.read", Map::new()).await.unwrap().decode::<Value>().unwrap() };
-    let bare = reqwest::Client::builder().no_proxy().build().unwrap();
     let userinfo = format!("{url}/v1/userinfo");
-    let theirs = || async {
-        let request = bare
+    let reqwest = reqwest::Client::builder().no_proxy().build().unwrap();
+    let with_reqwest = || async {
+        let request = reqwest
             .get(&userinfo)
             .header("authorization", "Bearer CLIENT_SECRET")
             .header("cronofy-impersonate", "acc_5700a00eb0ccd07000000000");
         let body = request.send().await.unwrap().bytes().await.unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()
+    };
+    let hyper =
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let with_hyper = || async {
+        let request = Request::get(&userinfo)
+            .header("authorization", "Bearer CLIENT_SECRET")
+            .header("cronofy-impersonate", "acc_5700a00eb0ccd07000000000")
+            .body(Empty::new())
+            .unwrap();
+        let body = hyper.request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
         serde_json::from_slice::<Value>(&body).unwrap()
     };
 
@@ -78,12 +94,15 @@ fn send(criterion: &mut Criterion) {
     group.bench_function("orgconnect send", |bencher| {
         bencher.iter_custom(|count| runtime.block_on(cpu_of(count, ours)));
     });
-    group.bench_function("bare reqwest", |bencher| {
-        bencher.iter_custom(|count| runtime.block_on(cpu_of(count, theirs)));
+    group.bench_function("bare hyper", |bencher| {
+        bencher.iter_custom(|count| runtime.block_on(cpu_of(count, with_hyper)));
+    });
+    group.bench_function("reqwest", |bencher| {
+        bencher.iter_custom(|count| runtime.block_on(cpu_of(count, with_reqwest)));
     });
     // The difference of two figures taken at different times is mostly the machine's mood. Here the two take turns, so
     // that both see the same mood, and what is left is ours.
-    group.bench_function("what orgconnect adds, taking turns", |bencher| {
+    group.bench_function("what orgconnect adds to hyper, taking turns", |bencher| {
         bencher.iter_custom(|count| {
             runtime.block_on(async {
                 let (mut with, mut without) = (Duration::ZERO, Duration::ZERO);
@@ -91,7 +110,7 @@ fn send(criterion: &mut Criterion) {
                 while left > 0 {
                     let turn = left.min(TURN);
                     with += cpu_of(turn, ours).await;
-                    without += cpu_of(turn, theirs).await;
+                    without += cpu_of(turn, with_hyper).await;
                     left -= turn;
                 }
                 with.saturating_sub(without).max(Duration::from_nanos(1))
