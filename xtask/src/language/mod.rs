@@ -1,6 +1,7 @@
 //! What a language adds to the generator: where its files go, how it spells the model, and how it formats.
 
 mod document;
+mod example;
 pub mod kotlin;
 mod layout;
 pub mod python;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Number, Value as Json};
 
 use super::spelling;
+use crate::language::example::{Reader, Spelling};
 use crate::language::layout::{Expression, LastComma};
-use crate::model::{Definition, Field, Format, Member, Operation, Place, Reply, Shape, Type};
+use crate::model::{Definition, Field, Format, Member, Operation, Place, Reply};
 
 /// The lines of an example: an operation on a property of a handle, at most `width` wide.
 pub(super) fn call(
@@ -16,7 +17,7 @@ pub(super) fn call(
     definitions: &BTreeMap<String, Definition>,
     width: usize,
 ) -> String {
-    let writer = Writer { definitions };
+    let reader = Reader { definitions, spelling: Kotlin };
     let laid = |expression: &Expression, before: &str| {
         let text = expression.within(before, "", 0, width, LastComma::All);
         // What takes several lines begins on one of its own.
@@ -40,7 +41,7 @@ pub(super) fn call(
         .collect();
     if let Some(request) = operation.request.as_deref().and_then(|name| definitions.get(name)) {
         let example = operation.request_example.clone().unwrap_or(Json::Null);
-        let value = writer.object(request, example.as_object().unwrap_or(&Map::new()));
+        let value = reader.object(request, example.as_object().unwrap_or(&Map::new()));
         lines.push(laid(&value, "val request = "));
         arguments.push((String::new(), Expression::atom("request")));
     }
@@ -55,98 +56,74 @@ pub(super) fn call(
     lines.join("\n")
 }
 
-struct Writer<'a> {
-    definitions: &'a BTreeMap<String, Definition>,
-}
+struct Kotlin;
 
-impl Writer<'_> {
-    /// The call that makes an object.
-    fn object(&self, definition: &Definition, example: &Map<String, Json>) -> Expression {
-        let Shape::Object { fields, kept, .. } = &definition.shape else { return Expression::atom("") };
-        let mut parts: Vec<(String, Expression)> = fields
-            .iter()
-            .filter(|field| field.required || example.contains_key(&field.wire))
-            .map(|field| {
-                let value = example.get(&field.wire).unwrap_or(&Json::Null);
-                (format!("{} = ", spelling::name(&field.name)), self.argument(field, definition, value))
-            })
+impl Spelling for Kotlin {
+    fn object(&self, name: &str, fields: Vec<(&Field, Expression)>, extra: &Map<String, Json>) -> Expression {
+        let mut arguments: Vec<(String, Expression)> = fields
+            .into_iter()
+            .map(|(field, value)| (format!("{} = ", spelling::name(&field.name)), value))
             .collect();
-        let own: Map<String, Json> = example
-            .iter()
-            .filter(|(name, _)| *kept && fields.iter().all(|field| field.wire != **name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        if !own.is_empty() {
-            parts.push(("extra = ".into(), json(&Json::Object(own))));
+        if !extra.is_empty() {
+            arguments.push(("extra = ".into(), json(&Json::Object(extra.clone()))));
         }
-        call_of(&spelling::type_name(&definition.name), parts)
+        call_of(&spelling::type_name(name), arguments)
     }
 
-    fn argument(&self, field: &Field, definition: &Definition, value: &Json) -> Expression {
-        let removable = definition.sent && matches!(field.ty, Type::Nullable { .. }) && !field.required;
-        match (removable, value) {
-            (true, Json::Null) => Expression::atom("Nullable.Null"),
-            (true, value) => one("Nullable.of", self.value(field.ty.bare(), value)),
-            (false, value) => self.value(&field.ty, value),
-        }
+    fn removable(&self, value: Option<Expression>) -> Expression {
+        value.map_or_else(|| Expression::atom("Nullable.Null"), |value| one("Nullable.of", value))
     }
 
-    /// An expression of a type.
-    fn value(&self, ty: &Type, value: &Json) -> Expression {
-        match (ty, value) {
-            (Type::Nullable { .. }, Json::Null) => Expression::atom("null"),
-            (Type::Nullable { of }, value) => self.value(of, value),
-            (Type::Any, value) => json(value),
-            (Type::Number, Json::Number(number)) => {
-                Expression::atom(format!("{:?}", number.as_f64().unwrap_or_default()))
-            }
-            (Type::Text { secret: true, .. }, Json::String(given)) => one("Secret", text(given)),
-            (Type::Text { format: Format::Time, .. }, Json::String(given)) => one("Time.of", instant(given)),
-            (Type::Text { format: Format::Date, .. }, Json::String(given)) => date(given),
-            (Type::List { item, .. }, Json::Array(items)) => call_of(
-                "listOf",
-                items.iter().map(|value| (String::new(), self.value(item, value))).collect(),
-            ),
-            (Type::Map { value: ty }, Json::Object(entries)) => {
-                let entries = entries
-                    .iter()
-                    .map(|(key, value)| (format!("{} to ", spelling::literal(key)), self.value(ty, value)))
-                    .collect();
-                call_of("mapOf", entries)
-            }
-            (Type::Named { name }, value) => self.named(name, value),
-            (_, Json::String(given)) => text(given),
-            (_, value) => Expression::atom(value.to_string()),
+    fn null(&self) -> Expression {
+        Expression::atom("null")
+    }
+
+    fn text(&self, given: &str, format: Format, secret: bool) -> Expression {
+        match format {
+            _ if secret => one("Secret", text(given)),
+            Format::Time => one("Time.of", self.time(given)),
+            Format::Date => one("LocalDate.parse", text(given)),
+            Format::Free | Format::Uri | Format::Identifier => text(given),
         }
     }
 
-    fn named(&self, name: &str, value: &Json) -> Expression {
-        let Some(definition) = self.definitions.get(name) else { return json(value) };
-        match (&definition.shape, value) {
-            (Shape::Object { .. }, Json::Object(example)) => self.object(definition, example),
-            (Shape::OpenEnum { values }, Json::String(given)) if values.contains(given) => {
-                Expression::atom(format!("{}.{}", spelling::type_name(name), spelling::constant(given)))
-            }
-            (Shape::OpenEnum { .. }, Json::String(given)) => one(&spelling::type_name(name), text(given)),
-            (Shape::Union { members, .. }, value) => {
-                let member = members.iter().find(|member| member.takes(value));
-                member.map_or_else(|| json(value), |member| self.member(name, member, value))
-            }
-            (Shape::Alias { of }, value) => self.value(of, value),
-            (_, value) => json(value),
+    fn time(&self, given: &str) -> Expression {
+        one("Instant.parse", text(given))
+    }
+
+    fn number(&self, number: &Number) -> Expression {
+        Expression::atom(format!("{:?}", number.as_f64().unwrap_or_default()))
+    }
+
+    fn list(&self, items: Vec<Expression>) -> Expression {
+        call_of("listOf", items.into_iter().map(|item| (String::new(), item)).collect())
+    }
+
+    fn map(&self, entries: Vec<(&str, Expression)>) -> Expression {
+        let entries =
+            entries.into_iter().map(|(key, value)| (format!("{} to ", spelling::literal(key)), value));
+        call_of("mapOf", entries.collect())
+    }
+
+    fn choice(&self, name: &str, value: &str, known: bool) -> Expression {
+        let name = spelling::type_name(name);
+        if known {
+            Expression::atom(format!("{name}.{}", spelling::constant(value)))
+        } else {
+            one(&name, text(value))
         }
     }
 
-    fn member(&self, union: &str, member: &Member, value: &Json) -> Expression {
+    fn member(&self, union: &str, member: &Member, value: Option<Expression>) -> Expression {
         let union = spelling::type_name(union);
-        let inner = match (&member.ty, value) {
-            (Type::Constant { .. }, _) => {
-                return Expression::atom(format!("{union}.{}", spelling::class(&member.name)));
-            }
-            (Type::Text { format: Format::Time, .. }, Json::String(given)) => instant(given),
-            (ty, value) => self.value(ty, value),
-        };
-        one(&format!("{union}.of"), inner)
+        match value {
+            Some(value) => one(&format!("{union}.of"), value),
+            None => Expression::atom(format!("{union}.{}", spelling::class(&member.name))),
+        }
+    }
+
+    fn json(&self, value: &Json) -> Expression {
+        json(value)
     }
 }
 
@@ -155,16 +132,10 @@ fn json(value: &Json) -> Expression {
     match value {
         Json::Null => Expression::atom("JsonNull"),
         Json::String(given) => one("JsonPrimitive", text(given)),
-        Json::Array(items) => {
-            let items = items.iter().map(|item| (String::new(), json(item))).collect();
-            one("JsonArray", call_of("listOf", items))
-        }
+        Json::Array(items) => one("JsonArray", Kotlin.list(items.iter().map(json).collect())),
         Json::Object(entries) => {
-            let entries = entries
-                .iter()
-                .map(|(key, value)| (format!("{} to ", spelling::literal(key)), json(value)))
-                .collect();
-            one("JsonObject", call_of("mapOf", entries))
+            let entries = entries.iter().map(|(key, value)| (key.as_str(), json(value)));
+            one("JsonObject", Kotlin.map(entries.collect()))
         }
         other => one("JsonPrimitive", Expression::atom(other.to_string())),
     }
@@ -185,12 +156,4 @@ fn one(function: &str, argument: Expression) -> Expression {
 
 fn text(text: &str) -> Expression {
     Expression::atom(spelling::literal(text))
-}
-
-fn instant(given: &str) -> Expression {
-    one("Instant.parse", text(given))
-}
-
-fn date(given: &str) -> Expression {
-    one("LocalDate.parse", text(given))
 }

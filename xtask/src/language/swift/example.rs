@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Number, Value as Json};
 
 use super::spelling;
+use crate::language::example::{Reader, Spelling};
 use crate::language::layout::{Expression, LastComma};
-use crate::model::{Definition, Field, Format, Member, Operation, Place, Reply, Shape, Type};
+use crate::model::{Definition, Field, Format, Member, Operation, Place, Reply};
 
 /// The lines of an example: an operation on a property of a handle, at most `width` wide.
 pub(super) fn call(
@@ -16,7 +17,7 @@ pub(super) fn call(
     definitions: &BTreeMap<String, Definition>,
     width: usize,
 ) -> String {
-    let writer = Writer { definitions };
+    let reader = Reader { definitions, spelling: Swift };
     let mut lines = Vec::new();
     let mut arguments: Vec<(String, Expression)> = operation
         .arguments
@@ -30,7 +31,7 @@ pub(super) fn call(
         .collect();
     if let Some(request) = operation.request.as_deref().and_then(|name| definitions.get(name)) {
         let example = operation.request_example.clone().unwrap_or(Json::Null);
-        let value = writer.object(request, example.as_object().unwrap_or(&Map::new()));
+        let value = reader.object(request, example.as_object().unwrap_or(&Map::new()));
         let attempt = if value.flat().contains("strategy: .iso8601") { "try " } else { "" };
         lines.push(value.within(&format!("let request = {attempt}"), "", 0, width, LastComma::Lists));
         arguments.push((String::new(), Expression::atom("request")));
@@ -46,120 +47,94 @@ pub(super) fn call(
     lines.join("\n")
 }
 
-struct Writer<'a> {
-    definitions: &'a BTreeMap<String, Definition>,
-}
+struct Swift;
 
-impl Writer<'_> {
-    /// The call that makes an object.
-    fn object(&self, definition: &Definition, example: &Map<String, Json>) -> Expression {
-        let Shape::Object { fields, kept, .. } = &definition.shape else { return Expression::atom("") };
-        let mut parts: Vec<(String, Expression)> = fields
-            .iter()
-            .filter(|field| field.required || example.contains_key(&field.wire))
-            .map(|field| {
-                let value = example.get(&field.wire).unwrap_or(&Json::Null);
-                (format!("{}: ", spelling::label(&field.name)), self.argument(field, definition, value))
-            })
+/// Names of types are left to the place where an expression stands.
+impl Spelling for Swift {
+    fn object(&self, name: &str, fields: Vec<(&Field, Expression)>, extra: &Map<String, Json>) -> Expression {
+        let mut arguments: Vec<(String, Expression)> = fields
+            .into_iter()
+            .map(|(field, value)| (format!("{}: ", spelling::label(&field.name)), value))
             .collect();
-        let own: Map<String, Json> = example
-            .iter()
-            .filter(|(name, _)| *kept && fields.iter().all(|field| field.wire != **name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        if !own.is_empty() {
-            parts.push(("extra: ".into(), json(&Json::Object(own))));
+        if !extra.is_empty() {
+            arguments.push(("extra: ".into(), json(&Json::Object(extra.clone()))));
         }
-        Expression::group(format!("{}(", spelling::type_name(&definition.name)), parts, ")")
+        Expression::group(format!("{}(", spelling::type_name(name)), arguments, ")")
     }
 
-    fn argument(&self, field: &Field, definition: &Definition, value: &Json) -> Expression {
-        let removable = definition.sent && matches!(field.ty, Type::Nullable { .. }) && !field.required;
-        match (removable, value) {
-            (true, Json::Null) => Expression::atom(".null"),
-            (true, value) => {
-                Expression::group(".value(", vec![(String::new(), self.value(field.ty.bare(), value))], ")")
-            }
-            (false, value) => self.value(&field.ty, value),
-        }
+    fn removable(&self, value: Option<Expression>) -> Expression {
+        value.map_or_else(|| Expression::atom(".null"), |value| one(".value(", value))
     }
 
-    /// An expression of a type that the place where it stands knows.
-    fn value(&self, ty: &Type, value: &Json) -> Expression {
-        match (ty, value) {
-            (Type::Nullable { .. }, Json::Null) => Expression::atom("nil"),
-            (Type::Nullable { of }, value) => self.value(of, value),
-            (Type::Any, value) => json(value),
-            (Type::Text { format: Format::Date, .. }, Json::String(text)) => date(text),
-            (Type::Text { .. }, Json::String(text)) => Expression::atom(spelling::literal(text)),
-            (Type::List { item, .. }, Json::Array(items)) => {
-                let items = items.iter().map(|value| (String::new(), self.value(item, value))).collect();
-                Expression::group("[", items, "]")
-            }
-            (Type::Map { .. }, Json::Object(entries)) if entries.is_empty() => Expression::atom("[:]"),
-            (Type::Map { value: ty }, Json::Object(entries)) => {
-                let entries = entries
-                    .iter()
-                    .map(|(key, value)| (format!("{}: ", spelling::literal(key)), self.value(ty, value)))
-                    .collect();
-                Expression::group("[", entries, "]")
-            }
-            (Type::Named { name }, value) => self.named(name, value),
-            (_, value) => Expression::atom(value.to_string()),
-        }
+    fn null(&self) -> Expression {
+        Expression::atom("nil")
     }
 
-    fn named(&self, name: &str, value: &Json) -> Expression {
-        let Some(definition) = self.definitions.get(name) else { return json(value) };
-        match (&definition.shape, value) {
-            (Shape::Object { .. }, Json::Object(example)) => self.object(definition, example),
-            (Shape::OpenEnum { values }, Json::String(text)) => Expression::atom(if values.contains(text) {
-                format!(".{}", spelling::value(text).trim_matches('`'))
-            } else {
-                spelling::literal(text)
-            }),
-            (Shape::Union { members, .. }, value) => {
-                match members.iter().find(|member| member.takes(value)) {
-                    Some(member) => self.member(member, value),
-                    None => json(value),
-                }
-            }
-            (Shape::Alias { of }, value) => self.value(of, value),
-            (_, value) => json(value),
+    fn text(&self, text: &str, format: Format, _secret: bool) -> Expression {
+        if format == Format::Date { date(text) } else { literal(text) }
+    }
+
+    fn time(&self, text: &str) -> Expression {
+        Expression::atom(format!("Date({}, strategy: .iso8601)", spelling::literal(text)))
+    }
+
+    fn number(&self, number: &Number) -> Expression {
+        Expression::atom(number.to_string())
+    }
+
+    fn list(&self, items: Vec<Expression>) -> Expression {
+        Expression::group("[", items.into_iter().map(|item| (String::new(), item)).collect(), "]")
+    }
+
+    fn map(&self, entries: Vec<(&str, Expression)>) -> Expression {
+        if entries.is_empty() {
+            return Expression::atom("[:]");
+        }
+        let entries =
+            entries.into_iter().map(|(key, value)| (format!("{}: ", spelling::literal(key)), value));
+        Expression::group("[", entries.collect(), "]")
+    }
+
+    fn choice(&self, _name: &str, value: &str, known: bool) -> Expression {
+        if known {
+            Expression::atom(format!(".{}", spelling::value(value).trim_matches('`')))
+        } else {
+            literal(value)
         }
     }
 
-    fn member(&self, member: &Member, value: &Json) -> Expression {
+    fn member(&self, _union: &str, member: &Member, value: Option<Expression>) -> Expression {
         let name = spelling::label(&member.name);
-        let inner = match (&member.ty, value) {
-            (Type::Constant { .. }, _) => return Expression::atom(format!(".{name}")),
-            (Type::Text { format: Format::Time, .. }, Json::String(text)) => {
-                Expression::atom(format!("Date({}, strategy: .iso8601)", spelling::literal(text)))
-            }
-            (ty, value) => self.value(ty, value),
-        };
-        Expression::group(format!(".{name}("), vec![(String::new(), inner)], ")")
+        match value {
+            Some(value) => one(&format!(".{name}("), value),
+            None => Expression::atom(format!(".{name}")),
+        }
+    }
+
+    fn json(&self, value: &Json) -> Expression {
+        json(value)
     }
 }
 
 /// Any JSON value as the literal that `JSONValue` is made of.
 fn json(value: &Json) -> Expression {
     match value {
-        Json::Null => Expression::atom("nil"),
-        Json::String(text) => Expression::atom(spelling::literal(text)),
-        Json::Array(items) => {
-            Expression::group("[", items.iter().map(|item| (String::new(), json(item))).collect(), "]")
-        }
-        Json::Object(entries) if entries.is_empty() => Expression::atom("[:]"),
+        Json::Null => Swift.null(),
+        Json::String(text) => literal(text),
+        Json::Array(items) => Swift.list(items.iter().map(json).collect()),
         Json::Object(entries) => {
-            let entries = entries
-                .iter()
-                .map(|(key, value)| (format!("{}: ", spelling::literal(key)), json(value)))
-                .collect();
-            Expression::group("[", entries, "]")
+            Swift.map(entries.iter().map(|(key, value)| (key.as_str(), json(value))).collect())
         }
         other => Expression::atom(other.to_string()),
     }
+}
+
+fn one(open: &str, argument: Expression) -> Expression {
+    Expression::group(open, vec![(String::new(), argument)], ")")
+}
+
+fn literal(text: &str) -> Expression {
+    Expression::atom(spelling::literal(text))
 }
 
 fn date(text: &str) -> Expression {
@@ -168,6 +143,6 @@ fn date(text: &str) -> Expression {
         [year, month, day] => {
             Expression::atom(format!("CivilDate(year: {year}, month: {month}, day: {day})"))
         }
-        _ => Expression::atom(spelling::literal(text)),
+        _ => literal(text),
     }
 }
