@@ -58,7 +58,7 @@ extension Client {
     ///   - state: A state in place of a random one: 22 to 512 visible ASCII characters, unguessable, never used before.
     ///   - connectionID: The name of the connection in the token store. Default: the `sub` of the grant.
     ///   - lifetime: How long the owner has to approve: at most 24 hours. Default 10 minutes.
-    /// - Throws: ``OrgconnectError/invalid(_:)``, naming the argument.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/invalid(_:)``, naming the argument.
     public func authorize(
         redirectURI: String,
         locale: String? = nil,
@@ -95,7 +95,7 @@ extension Client {
     ///   - providerName: Selects the calendar provider beforehand: `google`, `office365`, `apple`, …; `cronofy` for no
     ///     calendar access.
     ///   - linkToken: Links the calendar account to an existing Cronofy account, by a token from `link_tokens.create`.
-    /// - Throws: ``OrgconnectError/invalid(_:)``, naming the argument.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/invalid(_:)``, naming the argument.
     public func authorizeIndividual(
         redirectURI: String,
         scopes: [String],
@@ -139,7 +139,7 @@ extension Client {
     ///   - state: A state in place of a random one: 22 to 512 visible ASCII characters, unguessable, never used before.
     ///   - connectionID: The name of the connection in the token store. Default: the `sub` of the grant.
     ///   - lifetime: How long the administrator has to approve: at most 24 hours. Default 10 minutes.
-    /// - Throws: ``OrgconnectError/invalid(_:)``, naming the argument.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/invalid(_:)``, naming the argument.
     public func authorizeEnterprise(
         redirectURI: String,
         scopes: [String],
@@ -171,7 +171,7 @@ extension Client {
 
     /// Reads a pending authorization back from the owner's session.
     ///
-    /// - Throws: ``OrgconnectError/authorization(_:)``, code `pending_invalid`, if it is not one that this application made.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/authorization(_:)``, code `pending_invalid`, if it is not one that this application made.
     public func pending(_ serialized: String) throws -> PendingAuthorization {
         try calling { PendingAuthorization(try native.pending(serialized: serialized)) }
     }
@@ -183,7 +183,7 @@ extension Client {
     /// The callback is the full URL, or its query string, as the browser brought it. Nothing is sent unless the state is
     /// that of the pending authorization, unexpired and unused.
     ///
-    /// - Throws: ``OrgconnectError/authorization(_:)`` if the owner denied it (code `access_denied`), if the callback
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/authorization(_:)`` if the owner denied it (code `access_denied`), if the callback
     ///   doesn't belong to the pending authorization, or if Cronofy doesn't accept the code.
     public func complete(_ pending: PendingAuthorization, _ callback: String) async throws -> Connection {
         try await complete(pending.serialized, callback)

@@ -41,7 +41,7 @@ public struct Client: ClientHandle {
     ///   - extraCACertificates: Certificate authorities to trust beside the operating system's, in PEM form.
     ///   - userAgentSuffix: The name and version of your application for the `User-Agent`, for example `clinic/2.1`.
     ///   - clock: The clock by which tokens expire. Default: the system's.
-    /// - Throws: ``OrgconnectError/config(_:)``, naming the setting.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/config(_:)``, naming the setting.
     public init(
         clientID: String,
         clientSecret: String,
@@ -140,8 +140,8 @@ extension Client {
     /// From then on it is kept here alone: Cronofy may change a refresh token when it is used, so whatever used it before
     /// must stop. Call it again with the same arguments if the error is transient: the refresh token is kept until it works.
     ///
-    /// - Throws: ``OrgconnectError/invalid(_:)``, code `connection_exists`, if the id is in use;
-    ///   ``OrgconnectError/authorization(_:)`` if Cronofy does not accept the refresh token.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/invalid(_:)``, code `connection_exists`, if the id is in use;
+    ///   ``/OrgconnectCore/OrgconnectError/authorization(_:)`` if Cronofy does not accept the refresh token.
     public func importConnection(_ id: String, refreshToken: Secret) async throws -> Connection {
         let connection = try await calling { cancel in
             try await native.importConnection(id: id, refreshToken: refreshToken.expose(), cancel: cancel)
@@ -171,7 +171,7 @@ extension Client {
     /// Call it before a short-lived program ends: a refresh that is cut off between Cronofy's answer and the store may
     /// cost the connection.
     ///
-    /// - Throws: ``OrgconnectError/store(_:)`` if tokens still can't be saved; they are lost if the process ends now.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/store(_:)`` if tokens still can't be saved; they are lost if the process ends now.
     public func settle() async throws {
         try await calling { cancel in try await native.settle(cancel: cancel) }
     }

@@ -15,7 +15,7 @@ public struct EmbedTokens: Sendable {
     /// Takes the embed's public key (`EMB_…`) and its secret (`ESK_…`), and how long tokens live: at most 24 hours. Default
     /// 4 hours.
     ///
-    /// - Throws: ``OrgconnectError/config(_:)`` if one is not what it should be; swapping them is noticed.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/config(_:)`` if one is not what it should be; swapping them is noticed.
     public init(publicKey: String, secret: String, lifetime: Duration? = nil) throws {
         native = try calling {
             try NativeEmbedTokens(publicKey: publicKey, secret: secret, lifetimeMs: lifetime?.milliseconds)
@@ -24,7 +24,7 @@ public struct EmbedTokens: Sendable {
 
     /// Signs a token that carries these claims about the user, beside `iss`, `iat`, `exp`, `aud` and `jti`.
     ///
-    /// - Throws: ``OrgconnectError/invalid(_:)``, naming the claim, if it is one of those.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/invalid(_:)``, naming the claim, if it is one of those.
     public func sign(_ claims: [String: JSONValue], clock: ManualClock? = nil) throws -> Secret {
         let claims = try JSONEncoder().encode(claims)
         return Secret(try calling { try native.sign(claims: claims, clock: clock?.native) })

@@ -23,7 +23,7 @@ public final class Refresher: Sendable {
 
     /// Begins to work in the background. One that is at work already goes on as it is. Writes the token store.
     ///
-    /// - Throws: ``OrgconnectError/config(_:)``, naming the setting.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/config(_:)``, naming the setting.
     public func start() throws { try calling { try native.start() } }
 
     /// What it has done so far.
@@ -36,7 +36,7 @@ public final class Refresher: Sendable {
 
     /// Makes one round and says what was done. Writes the token store. For programs that are started now and then.
     ///
-    /// - Throws: ``OrgconnectError/config(_:)``, naming the setting, and ``OrgconnectError/store(_:)`` if the store fails.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/config(_:)``, naming the setting, and ``/OrgconnectCore/OrgconnectError/store(_:)`` if the store fails.
     ///   Refreshes that fail are counted.
     public func runOnce() async throws -> RefresherStats {
         RefresherStats(try await calling { cancel in try await native.runOnce(cancel: cancel) })

@@ -23,7 +23,7 @@ public struct Store: Sendable {
     /// `key` in its query, which seals it: `key=env:NAME` for keys in an environment variable, `key=file:/path` for keys in
     /// a file, and `key=keyring:service/account` for keys in the keyring; the text never holds a key itself.
     ///
-    /// A text that names no store is a ``OrgconnectError/store(_:)``, code `store_refused`, when the store is first used.
+    /// A text that names no store is a ``/OrgconnectCore/OrgconnectError/store(_:)``, code `store_refused`, when the store is first used.
     /// The text, which may hold a password, is never shown.
     public static func named(_ name: String) -> Self { Self { try .open(name: name) } }
 
@@ -76,7 +76,7 @@ public struct Store: Sendable {
     }
 
     /// Encrypted, in the store that a text names: with these keys, which come from elsewhere, or with those that the text
-    /// names. Keys in both places, or in neither, are a ``OrgconnectError/store(_:)``, code `store_refused`.
+    /// names. Keys in both places, or in neither, are a ``/OrgconnectCore/OrgconnectError/store(_:)``, code `store_refused`.
     public static func sealed(
         named name: String,
         keys: Secret? = nil,
@@ -124,7 +124,7 @@ extension Store {
     /// replaced. May be repeated: what is there already, and the same, is passed over; what is there and differs is left
     /// alone and reported.
     ///
-    /// - Throws: ``OrgconnectError/store(_:)`` if either store can't be reached.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/store(_:)`` if either store can't be reached.
     public func migrate(to other: Store, namespace: String, remove: Bool = false) async throws -> Migrated {
         let (from, to) = (try open(), try other.open())
         let done = try await calling { cancel in
@@ -149,7 +149,7 @@ extension Store {
     /// May run while the records are in use: each is replaced by compare-and-swap, and one that another process writes to
     /// meanwhile is read again. A record that can't be opened is left alone and reported; the rest is moved.
     ///
-    /// - Throws: ``OrgconnectError/store(_:)`` if the store can't be reached. What has been moved stays moved: call it again.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/store(_:)`` if the store can't be reached. What has been moved stays moved: call it again.
     public func rewrapAll(namespace: String) async throws -> Rewrapped {
         let store = try open()
         let done = try await calling { cancel in try await store.rewrapAll(namespace: namespace, cancel: cancel) }

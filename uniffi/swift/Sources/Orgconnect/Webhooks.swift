@@ -41,8 +41,8 @@ public struct WebhookVerifier: Sendable {
 
     /// Checks the signature and reads the notification.
     ///
-    /// - Throws: ``OrgconnectError/authorization(_:)``, code `signature_mismatch`, if no signature fits;
-    ///   ``OrgconnectError/decode(_:)`` if the body is not JSON. Answer 401 to the former.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/authorization(_:)``, code `signature_mismatch`, if no signature fits;
+    ///   ``/OrgconnectCore/OrgconnectError/decode(_:)`` if the body is not JSON. Answer 401 to the former.
     public func receive(signature: String, body: Data) throws -> WebhookNotification {
         try calling { WebhookNotification(try native.receive(signature: signature, body: body)) }
     }

@@ -37,7 +37,7 @@ public struct PublicClient: Sendable {
     ///   - extraCACertificates: Certificate authorities to trust beside the operating system's, in PEM form.
     ///   - userAgentSuffix: The name and version of your app for the `User-Agent`, for example `clinic/2.1`.
     ///   - clock: The clock by which tokens expire. Default: the system's.
-    /// - Throws: ``OrgconnectError/config(_:)``, naming the setting.
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/config(_:)``, naming the setting.
     public init(
         source: some AccessTokenSource,
         dataCenter: DataCenter? = nil,
@@ -71,7 +71,7 @@ public struct PublicClient: Sendable {
 
     /// Takes an authorization URL that the backend made, to be opened in the system's browser. No I/O.
     ///
-    /// - Throws: ``OrgconnectError/invalid(_:)``, naming `authorization_url`, if it leads anywhere but to an authorization
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/invalid(_:)``, naming `authorization_url`, if it leads anywhere but to an authorization
     ///   page of Cronofy or of the base URL.
     public func handOff(_ authorizationURL: String) throws -> HandOff {
         try calling { try HandOff(native.handOff(authorizationUrl: authorizationURL)) }
@@ -159,7 +159,7 @@ public struct HandOff: Sendable {
     /// Other programs of the device can open links, so a callback with another state is refused here, before it costs a
     /// request; the backend checks again. The code in it is of use to the backend alone.
     ///
-    /// - Throws: ``OrgconnectError/authorization(_:)`` with the codes `callback_malformed`, `redirect_mismatch`,
+    /// - Throws: ``/OrgconnectCore/OrgconnectError/authorization(_:)`` with the codes `callback_malformed`, `redirect_mismatch`,
     ///   `state_missing`, `state_mismatch`, or Cronofy's, such as `access_denied`.
     public func accept(_ callbackURL: String) throws -> String {
         try calling { try native.accept(callbackUrl: callbackURL) }

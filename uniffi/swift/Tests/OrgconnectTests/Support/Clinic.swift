@@ -1,7 +1,7 @@
 import Foundation
 import Orgconnect
 
-/// A sandbox with an application and a connected organization, on a clock that the test moves.
+/// A sandbox with an application and a connected organization, on a clock that the test moves, or on the system's.
 struct Clinic {
     let sandbox: Sandbox
     let client: Client
@@ -12,11 +12,16 @@ struct Clinic {
 
     var organization: Organization { connection.organization }
 
-    /// In strict mode a refresh token that is lost, or used twice, ends the grant.
-    init(store: Store? = nil, strict: Bool = false) async throws {
+    /// In strict mode a refresh token that is lost, or used twice, ends the grant. With tokens of so many milliseconds, time
+    /// goes on by itself.
+    init(store: Store? = nil, strict: Bool = false, tokensLast lifetime: Int? = nil) async throws {
         sandbox = try Sandbox()
         let now = "2031-03-03T09:00:00Z"
-        try await sandbox.control("POST", "/sandbox/clock", ["freeze_at": .string(now)])
+        if let lifetime {
+            try await sandbox.control("PATCH", "/sandbox/settings", ["access_token_ttl_ms": .integer(lifetime)])
+        } else {
+            try await sandbox.control("POST", "/sandbox/clock", ["freeze_at": .string(now)])
+        }
         if strict { try await sandbox.control("PATCH", "/sandbox/settings", ["refresh_mode": "strict"]) }
         let application = try await sandbox.application()
         (clientID, secret) = (application.clientID, application.clientSecret)
@@ -26,7 +31,7 @@ struct Clinic {
             clientSecret: application.clientSecret,
             baseURL: sandbox.url,
             store: store,
-            clock: clock
+            clock: lifetime == nil ? clock : nil
         )
         let pending = try client.authorize(redirectURI: World.redirectURI, payload: "tenant-7", connectionID: "clinic")
         let callback = try await sandbox.approve(pending.url, as: "owner@example.com")

@@ -1,5 +1,5 @@
 // Calls a server of fixed replies with orgconnect and with URLSession, in turns in one run, and prints the calls per second of
-// each: one at a time, and 64 in flight. Both decode the reply into the same model.
+// each, and the CPU time of this process for a call: one at a time, and 64 in flight. Both decode the reply into the same model.
 //
 //     Bench BASE_URL [SECONDS]
 
@@ -34,10 +34,22 @@ let address = URL(string: "\(baseURL)/v1/userinfo")!
     _ = try JSONDecoder().decode(Userinfo.self, from: data)
 }
 
-/// Calls for so many seconds, with so many in flight, and returns the calls per second.
-func measure(_ inFlight: Int, _ call: @escaping @Sendable () async throws -> Void) async throws -> Double {
+struct Figures {
+    var callsPerSecond: Double
+    var microsecondsOfCPU: Double
+}
+
+/// The CPU time that this process has used, in seconds.
+func cpuTime() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
+/// Calls for so many seconds, with so many in flight.
+func measure(_ inFlight: Int, _ call: @escaping @Sendable () async throws -> Void) async throws -> Figures {
     let clock = ContinuousClock()
-    let begin = clock.now
+    let (begin, used) = (clock.now, cpuTime())
     let end = begin + .seconds(seconds)
     let calls = try await withThrowingTaskGroup(of: Int.self) { group in
         for _ in 0..<inFlight {
@@ -53,13 +65,21 @@ func measure(_ inFlight: Int, _ call: @escaping @Sendable () async throws -> Voi
         return try await group.reduce(0, +)
     }
     let (whole, rest) = (clock.now - begin).components
-    return Double(calls) / (Double(whole) + Double(rest) / 1e18)
+    let elapsed = Double(whole) + Double(rest) / 1e18
+    return Figures(
+        callsPerSecond: Double(calls) / elapsed,
+        microsecondsOfCPU: (cpuTime() - used) * 1e6 / Double(calls)
+    )
+}
+
+func said(_ figures: Figures) -> String {
+    "\(Int(figures.callsPerSecond)) calls/s with \(Int(figures.microsecondsOfCPU)) µs of CPU"
 }
 
 for inFlight in [1, 64] {
-    for round in 0..<3 {
+    for round in 0..<4 {
         let (own, peer) = (try await measure(inFlight, ours), try await measure(inFlight, theirs))
         let note = round == 0 ? " (to warm up)" : ""
-        print("\(inFlight) in flight: orgconnect \(Int(own)) calls/s, URLSession \(Int(peer)) calls/s\(note)")
+        print("\(inFlight) in flight: orgconnect \(said(own)), URLSession \(said(peer))\(note)")
     }
 }
