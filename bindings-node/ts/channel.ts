@@ -117,7 +117,7 @@ export function now<T>(act: () => T): T {
     return act();
   } catch (error) {
     const known = fromNative(error);
-    if (known instanceof Error) Error.captureStackTrace?.(known, now);
+    if (known instanceof OrgconnectError) Error.captureStackTrace?.(known, now);
     throw known;
   }
 }
@@ -217,11 +217,13 @@ export function fromRecord(record: string | ErrorRecord): OrgconnectError {
 
 /** What the native part threw as the error that it stands for. */
 function fromNative(error: unknown): unknown {
-  if (error instanceof OrgconnectError || !(error instanceof Error)) return error;
-  const code = (error as { code?: string }).code;
-  if (code === 'ORGCONNECT_RECORD') return fromRecord(error.message);
+  if (error instanceof OrgconnectError) return error;
+  // It need not be an `Error` of this realm: jest gives each test file one of its own, and what native code throws is of the first.
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  if (typeof message !== 'string') return error;
+  if (code === 'ORGCONNECT_RECORD') return fromRecord(message);
   // An argument of a type that the native part doesn't take.
-  return new InvalidError(`an argument has the wrong type: ${error.message}`, { cause: error });
+  return new InvalidError(`an argument has the wrong type: ${message}`, { cause: error });
 }
 
 function lost(): OrgconnectError {

@@ -28,7 +28,7 @@ export class Webhooks {
   /** @internal */
   constructor(verifier: Verifier);
   constructor(secrets: string | readonly string[] | Verifier) {
-    if (secrets instanceof native.Verifier) {
+    if (typeof secrets === 'object' && 'orSecret' in secrets) {
       this.#verifier = secrets;
       return;
     }

@@ -1,0 +1,2 @@
+// The package is native code and CommonJS: there is nothing to transform.
+module.exports = { testMatch: ['**/*.jest.cjs'], transform: {} };
