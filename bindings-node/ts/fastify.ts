@@ -5,24 +5,18 @@
  * @packageDocumentation
  */
 
-import { ConnectFlow, type Answer, type ConnectOptions } from './adapters/connect.js';
-import { headerOf, queryOf, type ConnectRoutes } from './adapters/routes.js';
-import {
-  parsedAlready,
-  WebhookReceiver,
-  type NotificationHandler,
-  type OwnWebhookOptions,
-  type WebhookOptions,
-} from './adapters/webhook.js';
-
-export type {
-  AuthorizationExtras,
+import { ConnectFlow, type Answer } from './adapters/connect.js';
+import type {
   ConnectOptions,
   ConnectRoutes,
   NotificationHandler,
   OwnWebhookOptions,
   WebhookOptions,
-} from './adapters/routes.js';
+} from './adapters/options.js';
+import { headerOf, queryOf } from './adapters/received.js';
+import { parsedAlready, WebhookReceiver } from './adapters/webhook.js';
+
+export type * from './adapters/options.js';
 
 /** What is used of Fastify's request. */
 export interface FastifyRequest {

@@ -5,24 +5,18 @@
  * @packageDocumentation
  */
 
-import { ConnectFlow, type ConnectOptions } from './adapters/connect.js';
-import type { ConnectRoutes } from './adapters/routes.js';
-import { beginWeb, finishWeb, receiveWeb, reconnectWeb } from './adapters/web.js';
-import {
-  WebhookReceiver,
-  type NotificationHandler,
-  type OwnWebhookOptions,
-  type WebhookOptions,
-} from './adapters/webhook.js';
-
-export type {
-  AuthorizationExtras,
+import { ConnectFlow } from './adapters/connect.js';
+import type {
   ConnectOptions,
   ConnectRoutes,
   NotificationHandler,
   OwnWebhookOptions,
   WebhookOptions,
-} from './adapters/routes.js';
+} from './adapters/options.js';
+import { beginWeb, finishWeb, receiveWeb, reconnectWeb } from './adapters/web.js';
+import { WebhookReceiver } from './adapters/webhook.js';
+
+export type * from './adapters/options.js';
 
 /** What is used of Hono's context. */
 export interface HonoContext {

@@ -5,25 +5,19 @@
  * @packageDocumentation
  */
 
-import { ConnectFlow, type ConnectOptions } from './adapters/connect.js';
-import type { ConnectRoutes } from './adapters/routes.js';
-import { beginWeb, finishWeb, receiveWeb, reconnectWeb } from './adapters/web.js';
-import {
-  WebhookReceiver,
-  type NotificationHandler,
-  type OwnWebhookOptions,
-  type WebhookOptions,
-} from './adapters/webhook.js';
-import type { Organization } from './handles.js';
-
-export type {
-  AuthorizationExtras,
+import { ConnectFlow } from './adapters/connect.js';
+import type {
   ConnectOptions,
   ConnectRoutes,
   NotificationHandler,
   OwnWebhookOptions,
   WebhookOptions,
-} from './adapters/routes.js';
+} from './adapters/options.js';
+import { beginWeb, finishWeb, receiveWeb, reconnectWeb } from './adapters/web.js';
+import { WebhookReceiver } from './adapters/webhook.js';
+import type { Organization } from './handles.js';
+
+export type * from './adapters/options.js';
 
 /** A route handler. */
 export type RouteHandler<R> = (request: R) => Promise<Response>;

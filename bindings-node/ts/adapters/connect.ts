@@ -3,47 +3,10 @@
  * organization of whoever asks. The adapters translate requests to this and its answers back.
  */
 
-import type { AuthorizationRequest } from '../authorization.js';
-import type { Client } from '../client.js';
-import type { Connection } from '../connection.js';
 import { AuthorizationError, complaint, OrgconnectError, type ErrorKind } from '../errors.js';
 import type { Organization } from '../handles.js';
-import type { Awaitable } from '../store.js';
+import type { ConnectOptions } from './options.js';
 import { ReturnTo } from './return-to.js';
-
-/** How an application connects its tenants. `R` is what the framework calls a request. */
-export interface ConnectOptions<R> {
-  /** The client. The adapter does not close it. */
-  client: Client;
-  /** The URL of the route that `callback` serves, as it is registered with Cronofy. */
-  redirectUri: string;
-  /**
-   * Says on whose behalf a request is made, after your own authentication, and `undefined` if on nobody's. The tenant names
-   * the connection in the token store, so that each has an organization of its own.
-   */
-  tenant: (request: R) => Awaitable<string | null | undefined>;
-  /** The path of the route that `connect` serves. Default `/connect`. */
-  connectPath?: string | undefined;
-  /** Where a browser goes at the end when the request named no `returnTo`. Default `/`. */
-  returnTo?: string | undefined;
-  /** Origins that `returnTo` may lead to beside paths of this site. Default: none. */
-  returnToOrigins?: readonly string[] | undefined;
-  /** Adds to what is asked for: locale, provider, lifetime. */
-  authorization?: ((request: R) => Awaitable<AuthorizationExtras>) | undefined;
-  /** Runs when an organization was connected, before the browser goes on. */
-  onConnected?: ((connection: Connection, request: R) => Awaitable<void>) | undefined;
-  /**
-   * Runs when one was not, for your log or metrics. What it returns is where the browser goes, by the rules of `returnTo`;
-   * with `undefined` it gets a short page of text.
-   */
-  onFailed?: ((error: OrgconnectError, request: R) => Awaitable<string | undefined | void>) | undefined;
-}
-
-/** What an application may add to an authorization; the rest is the adapter's. */
-export type AuthorizationExtras = Pick<
-  AuthorizationRequest,
-  'locale' | 'lifetime' | 'avoidLinking' | 'providerName' | 'linkToken'
->;
 
 /** What to answer a browser with. */
 export interface Answer {

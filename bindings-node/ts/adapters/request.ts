@@ -3,7 +3,8 @@
 import type { PendingAuthorization } from '../authorization.js';
 import type { Client } from '../client.js';
 import { complaint } from '../errors.js';
-import { randomState, type AuthorizationExtras } from './connect.js';
+import { randomState } from './connect.js';
+import type { AuthorizationExtras } from './options.js';
 
 /** What to ask for. */
 export interface SignInRequest extends AuthorizationExtras {

@@ -1,7 +1,7 @@
 /** Requests and answers in the form of the Web: what Hono and Next.js route handlers have in common. */
 
 import { ConnectFlow, type Answer } from './connect.js';
-import { BodyParts } from './routes.js';
+import { BodyParts } from './received.js';
 import { parsedAlready, WebhookReceiver } from './webhook.js';
 
 /** An answer as a `Response`. */

@@ -1,31 +1,10 @@
 /** Receiving what Cronofy posts, whatever the framework: the raw body, its signature, and repetitions. */
 
-import type { Client } from '../client.js';
 import { complaint, ConfigError, OrgconnectError } from '../errors.js';
 import type { Notification } from '../notifications.js';
-import type { Awaitable } from '../store.js';
 import type { ReplayGuard, Webhooks } from '../webhooks.js';
 import type { Answer } from './connect.js';
-
-/** How a webhook receives. */
-export interface WebhookOptions {
-  /** Leaves out what has been processed already. Default: everything is processed. */
-  guard?: ReplayGuard | undefined;
-  /** The longest body that is read, in octets. Default 1 MiB. */
-  maxBytes?: number | undefined;
-}
-
-/** How a webhook that belongs to no `orgconnect(…)` receives: whose signatures it accepts comes first. */
-export interface OwnWebhookOptions extends WebhookOptions {
-  /** Whose signatures are accepted: a client's application, or secrets of your own choice. */
-  webhooks: Client | Webhooks;
-}
-
-/**
- * Handles one notification whose signature was right. Cronofy waits about five seconds, so put longer work into a queue. When it
- * throws, the framework answers with an error, and Cronofy sends the notification again.
- */
-export type NotificationHandler<R> = (notification: Notification, request: R) => Awaitable<unknown>;
+import type { NotificationHandler, OwnWebhookOptions } from './options.js';
 
 /** The longest body that is read by default; notifications are a few kilobytes. */
 const LONGEST = 1_048_576;

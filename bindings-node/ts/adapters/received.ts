@@ -1,23 +1,4 @@
-/** What the adapters have in common, in the forms of their frameworks: the routes, and how requests of Node are read. */
-
-import type { Organization } from '../handles.js';
-
-export type { AuthorizationExtras, ConnectOptions } from './connect.js';
-export type { NotificationHandler, OwnWebhookOptions, WebhookOptions } from './webhook.js';
-
-/** The routes that connect a tenant. `R` is what the framework calls a request, `H` what it calls a handler. */
-export interface ConnectRoutes<R, H> {
-  /** Sends an owner to Cronofy; `?returnTo=` says where to go in the end. For `GET` at `connectPath`. */
-  readonly connect: H;
-  /** Completes the authorization. Writes the token store. For `GET` at the path of `redirectUri`. */
-  readonly callback: H;
-  /**
-   * The organization of whoever makes the request. No I/O of its own: whether it is connected is found out when it is used.
-   *
-   * @throws `AuthorizationError`, code `tenant_missing`, if it is nobody's request.
-   */
-  organizationOf(request: R): Promise<Organization>;
-}
+/** Reading what was received: queries and headers as Node gives them, and bodies in chunks. */
 
 /** Headers as Node gives them. */
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
