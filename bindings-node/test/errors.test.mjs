@@ -134,6 +134,28 @@ describe('errors', () => {
     assert.ok((await failure(doc.events.upsert('c', { event_id: 1n }))) instanceof orgconnect.InvalidError);
   });
 
+  test('what only a client makes says what makes it, to whoever has no types', () => {
+    for (const [name, instead] of Object.entries({
+      Connection: /client\.connection/,
+      Organization: /client\.organization/,
+      Account: /impersonate/,
+      ServiceAccount: /client/,
+      AdminClient: /client/,
+      Handle: /client/,
+      Pages: /list/,
+      PendingAuthorization: /authorize/,
+      Refresher: /client\.refresher/,
+      Reply: /send/,
+      Store: /openStore/,
+    })) {
+      for (const args of [[], [{}], ['clinic']]) {
+        const error = thrown(() => new orgconnect[name](...args));
+        assert.ok(error instanceof orgconnect.InvalidError, `${name}: ${inspect(error)}`);
+        assert.match(error.message, instead);
+      }
+    }
+  });
+
   test('nothing that is shown of any object holds a secret', async (t) => {
     const { sandbox, client, connection, organization } = await world(t);
     const token = await connection.accessToken();

@@ -2,6 +2,7 @@
 
 import { now } from './channel.js';
 import { complaint } from './errors.js';
+import { notMade } from './made.js';
 import type { Client as NativeClient, Pending, Request as NativeRequest } from './native.js';
 
 /** Which of Cronofy's flows an authorization uses. */
@@ -48,6 +49,9 @@ export interface EnterpriseAuthorizationRequest extends AuthorizationRequest {
   delegatedScopes: readonly string[];
 }
 
+/** Makes a pending authorization. For this package alone. */
+export let pendingOf: (pending: Pending) => PendingAuthorization;
+
 /**
  * An authorization that waits for its callback. Send the owner to `url`, and keep what `String(pending)` or
  * `JSON.stringify` makes of it in the owner's session until the callback arrives.
@@ -62,8 +66,14 @@ export class PendingAuthorization {
   readonly #url: string;
   readonly #text: string;
 
-  /** @internal */
-  constructor(pending: Pending) {
+  static {
+    pendingOf = (pending) => new PendingAuthorization(pending);
+  }
+
+  private constructor(pending: Pending) {
+    if (typeof (pending as Partial<Pending> | undefined)?.text !== 'string') {
+      notMade('PendingAuthorization', '`client.authorize(…)` and `client.pending(session)` return one');
+    }
     this.flow = pending.flow as Flow;
     this.payload = pending.payload ?? undefined;
     this.expiresAt = new Date(pending.expiresAt);
@@ -138,5 +148,5 @@ export function begun(
     checked[name] = type === 'strings' ? [...(value as string[])] : value;
   }
   if (checked.redirectUri === undefined) throw complaint('invalid', 'redirect_uri', 'is missing');
-  return new PendingAuthorization(now(() => client[flow](checked as unknown as NativeRequest)));
+  return pendingOf(now(() => client[flow](checked as unknown as NativeRequest)));
 }

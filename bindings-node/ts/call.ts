@@ -2,7 +2,9 @@
 
 import { begin, beginSoon, Failure, now, outcome } from './channel.js';
 import { complaint, ConfigError, DecodeError, InvalidError } from './errors.js';
+import { notMade } from './made.js';
 import type { FullReply, Handle as NativeHandle } from './native.js';
+import { pagesOf, type Pages } from './pages.js';
 
 /** How a call is carried out, where it differs from the client's settings. */
 export interface CallOptions {
@@ -48,6 +50,9 @@ export interface Call<T> extends Promise<T> {
 
 let bodyOf: (reply: Reply) => string | Uint8Array;
 
+/** Makes an answer. For this package alone. */
+export let replyOf: (full: FullReply) => Reply;
+
 /** The answer to a call by name. The body is as it was received. */
 export class Reply implements ReplyInfo {
   readonly status: number;
@@ -61,10 +66,13 @@ export class Reply implements ReplyInfo {
 
   static {
     bodyOf = (reply) => reply.#body;
+    replyOf = (full) => new Reply(full);
   }
 
-  /** @internal */
-  constructor(full: FullReply) {
+  private constructor(full: FullReply) {
+    if (typeof (full as Partial<FullReply> | undefined)?.status !== 'number') {
+      notMade('Reply', '`send`, `follow` and `request` of a handle return one');
+    }
     this.status = full.status;
     this.requestId = full.requestId ?? undefined;
     this.nextPage = full.nextPage ?? undefined;
@@ -142,6 +150,16 @@ export class Caller {
     return this.#call(operation, args, options, ignore) as Call<void>;
   }
 
+  /** Calls an operation that answers in pages, whose items are found by the path `items`. */
+  pages<P, T>(
+    operation: string,
+    items: readonly string[],
+    args?: object,
+    options?: CallOptions,
+  ): Pages<P, T> {
+    return pagesOf(this, operation, items, args, options);
+  }
+
   /** Calls an operation, and hands out the whole answer. */
   async reply(operation: string, args?: object, options?: CallOptions): Promise<Reply> {
     const {
@@ -152,7 +170,7 @@ export class Caller {
     const send = begin((channel, id) => {
       native.send(channel, id, operation, text, true, signal !== undefined);
     }, signal);
-    return new Reply(await outcome<FullReply>(send));
+    return replyOf(await outcome<FullReply>(send));
   }
 
   /** Follows a link to a next page. */
@@ -165,7 +183,7 @@ export class Caller {
       (channel, id) => native.follow(channel, id, operation, link, signal !== undefined),
       signal,
     );
-    return new Reply(await outcome<FullReply>(follow));
+    return replyOf(await outcome<FullReply>(follow));
   }
 
   /** Calls something of the native handle that no operation describes. */
@@ -212,7 +230,7 @@ export class Caller {
     }, signal);
     if (value instanceof Failure) throw value.error();
     if (!plan.full) return read(value as string | Uint8Array);
-    plan.reply = new Reply(value as FullReply);
+    plan.reply = replyOf(value as FullReply);
     return read(bodyOf(plan.reply));
   }
 

@@ -5,6 +5,7 @@ import {
   begun,
   callbackText,
   PendingAuthorization,
+  pendingOf,
   type AuthorizationRequest,
   type CallbackInput,
   type EnterpriseAuthorizationRequest,
@@ -13,10 +14,25 @@ import {
 import { Caller, type CallOptions, closed, type Life } from './call.js';
 import { begin, now, outcome } from './channel.js';
 import { nativeClock } from './clock.js';
-import { Connection, readSummaries, type ConnectionSummary, type SignalOption } from './connection.js';
+import {
+  connectionOf,
+  readSummaries,
+  type Connection,
+  type ConnectionSummary,
+  type SignalOption,
+} from './connection.js';
 import { complaint } from './errors.js';
 import { callerOf, text } from './handle.js';
-import { Account, AdminClient, Organization, ServiceAccount } from './handles.js';
+import {
+  accountOf,
+  adminOf,
+  organizationOf,
+  serviceAccountOf,
+  type Account,
+  type AdminClient,
+  type Organization,
+  type ServiceAccount,
+} from './handles.js';
 import {
   native,
   type Channel,
@@ -24,7 +40,13 @@ import {
   type Connection as NativeConnection,
   type Handle as NativeHandle,
 } from './native.js';
-import { Refresher, refresherSettings, stopAll, type RefresherSettings } from './refresher.js';
+import {
+  refresherOf,
+  refresherSettings,
+  stopAll,
+  type Refresher,
+  type RefresherSettings,
+} from './refresher.js';
 import { nativeSettings, type ClientSettings } from './settings.js';
 import { nativeStore } from './store.js';
 import { Webhooks } from './webhooks.js';
@@ -94,7 +116,7 @@ export class Client extends ClientAreas {
    * @throws {@link AuthorizationError}, code `pending_invalid`, if it is not one that this application made.
    */
   pending(session: string): PendingAuthorization {
-    return new PendingAuthorization(now(() => this.#native.pending(text('pending', session))));
+    return pendingOf(now(() => this.#native.pending(text('pending', session))));
   }
 
   /**
@@ -119,7 +141,7 @@ export class Client extends ClientAreas {
       (channel, id) => this.#native.complete(channel, id, session, came),
       options,
     );
-    return new Connection(completed, this.#life);
+    return connectionOf(completed, this.#life);
   }
 
   /**
@@ -137,7 +159,7 @@ export class Client extends ClientAreas {
       (channel, id) => this.#native.completeDelegated(channel, id, code, callbackUrl, options.connectionId),
       options,
     );
-    return new Connection(completed, this.#life);
+    return connectionOf(completed, this.#life);
   }
 
   /**
@@ -161,18 +183,18 @@ export class Client extends ClientAreas {
       (channel, id) => this.#native.importConnection(channel, id, connectionId, refreshToken),
       options,
     );
-    return new Connection(imported, this.#life);
+    return connectionOf(imported, this.#life);
   }
 
   /** Refreshes connections before they end, in the background or once. */
   refresher(settings: RefresherSettings = {}): Refresher {
     const refresher = this.#native.refresher(refresherSettings(settings));
-    return new Refresher(refresher, this.#life);
+    return refresherOf(refresher, this.#life);
   }
 
   /** A connection by its id. No I/O: whether it exists is found out when it is used. */
   connection(id: string): Connection {
-    return new Connection(
+    return connectionOf(
       now(() => this.#native.connection(text('connection_id', id))),
       this.#life,
     );
@@ -180,31 +202,29 @@ export class Client extends ClientAreas {
 
   /** The organization of a connection of Organization Connect. No I/O. */
   organization(id: string): Organization {
-    return new Organization(this.#caller(now(() => this.#native.organization(text('connection_id', id)))));
+    return organizationOf(this.#caller(now(() => this.#native.organization(text('connection_id', id)))));
   }
 
   /**
    * The account of a connection of Individual Connect, of a delegated authorization, or an application calendar. No I/O.
    */
   account(id: string): Account {
-    return new Account(this.#caller(now(() => this.#native.account(text('connection_id', id)))));
+    return accountOf(this.#caller(now(() => this.#native.account(text('connection_id', id)))));
   }
 
   /** The service account of a connection of Enterprise Connect. No I/O. */
   serviceAccount(id: string): ServiceAccount {
-    return new ServiceAccount(
-      this.#caller(now(() => this.#native.serviceAccount(text('connection_id', id)))),
-    );
+    return serviceAccountOf(this.#caller(now(() => this.#native.serviceAccount(text('connection_id', id)))));
   }
 
   /** The organization of an Internal Application: the `clientSecret` is its bearer, and there is nothing to connect. */
   internalOrganization(): Organization {
-    return new Organization(this.#caller(this.#native.internalOrganization()));
+    return organizationOf(this.#caller(this.#native.internalOrganization()));
   }
 
   /** The same client with an Admin API key as its credential, for provisioning applications. */
   admin(key: string): AdminClient {
-    return new AdminClient(this.#caller(now(() => this.#native.admin(text('key', key)))));
+    return adminOf(this.#caller(now(() => this.#native.admin(text('key', key)))));
   }
 
   /**
@@ -217,7 +237,7 @@ export class Client extends ClientAreas {
       (channel, id) => this.#native.applicationCalendar(channel, id, applicationCalendarId),
       options,
     );
-    return new Account(this.#caller(account));
+    return accountOf(this.#caller(account));
   }
 
   /**

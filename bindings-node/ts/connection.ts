@@ -2,7 +2,15 @@
 
 import { Caller, closed, type Life } from './call.js';
 import { begin, outcome } from './channel.js';
-import { Account, Organization, ServiceAccount } from './handles.js';
+import {
+  accountOf,
+  organizationOf,
+  serviceAccountOf,
+  type Account,
+  type Organization,
+  type ServiceAccount,
+} from './handles.js';
+import { notMade } from './made.js';
 import type { Channel, Connection as NativeConnection, Handle as NativeHandle } from './native.js';
 import { Secret } from './secret.js';
 
@@ -50,6 +58,9 @@ export interface SignalOption {
   signal?: AbortSignal | undefined;
 }
 
+/** Makes a connection. For this package alone. */
+export let connectionOf: (own: NativeConnection, life: Life) => Connection;
+
 /** A connection by its id. */
 export class Connection {
   /** Its name in the store: what to keep, to use the connection another day. */
@@ -59,27 +70,33 @@ export class Connection {
   readonly #native: NativeConnection;
   readonly #life: Life;
 
-  /** @internal */
-  constructor(native: NativeConnection, life: Life) {
-    this.id = native.id();
-    this.payload = native.payload() ?? undefined;
-    this.#native = native;
+  static {
+    connectionOf = (own, life) => new Connection(own, life);
+  }
+
+  private constructor(own: NativeConnection, life: Life) {
+    if (typeof (own as Partial<NativeConnection> | undefined)?.accessToken !== 'function') {
+      notMade('Connection', '`client.connection(id)` and `client.complete(…)` return one');
+    }
+    this.id = own.id();
+    this.payload = own.payload() ?? undefined;
+    this.#native = own;
     this.#life = life;
   }
 
   /** The organization, for a connection of Organization Connect. */
   get organization(): Organization {
-    return new Organization(this.#caller(this.#native.organization()));
+    return organizationOf(this.#caller(this.#native.organization()));
   }
 
   /** The account, for a connection of Individual Connect or a delegated authorization. */
   get account(): Account {
-    return new Account(this.#caller(this.#native.account()));
+    return accountOf(this.#caller(this.#native.account()));
   }
 
   /** The service account, for a connection of Enterprise Connect. */
   get serviceAccount(): ServiceAccount {
-    return new ServiceAccount(this.#caller(this.#native.serviceAccount()));
+    return serviceAccountOf(this.#caller(this.#native.serviceAccount()));
   }
 
   /** Reads what the store knows of it. No request is made. */

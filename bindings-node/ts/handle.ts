@@ -1,7 +1,8 @@
 /** What all handles can do: call any operation by its name, call a path that is not known, and take options. */
 
-import { Caller, type CallOptions, Reply } from './call.js';
+import { Caller, type CallOptions, type Reply, replyOf } from './call.js';
 import { complaint } from './errors.js';
+import { notMade } from './made.js';
 import type { FullReply } from './native.js';
 
 /** What a call of a path takes beside it. */
@@ -25,6 +26,12 @@ export abstract class Handle {
 
   /** @internal */
   constructor(caller: Caller) {
+    if (!(caller instanceof Caller)) {
+      notMade(
+        'a handle',
+        'take one from a client: `client.organization(id)`, `organization.impersonate(sub)`, …',
+      );
+    }
     this.#caller = caller;
   }
 
@@ -65,7 +72,7 @@ export abstract class Handle {
       },
       options,
     );
-    return new Reply(full);
+    return replyOf(full);
   }
 
   /** The same handle with other options for its calls. A cheap view. */

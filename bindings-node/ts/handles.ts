@@ -8,6 +8,12 @@ import { now } from './channel.js';
 import { callerOf, text } from './handle.js';
 import type { Handle as NativeHandle } from './native.js';
 
+/** Makes the handle of an organization. For this package alone, as the three that follow. */
+export let organizationOf: (caller: Caller) => Organization;
+export let accountOf: (caller: Caller) => Account;
+export let serviceAccountOf: (caller: Caller) => ServiceAccount;
+export let adminOf: (caller: Caller) => AdminClient;
+
 /**
  * An organization: its members and resources, its scheduling requests, and anyone in it through
  * {@link Organization.impersonate}.
@@ -19,6 +25,14 @@ import type { Handle as NativeHandle } from './native.js';
  * ```
  */
 export class Organization extends OrganizationAreas {
+  static {
+    organizationOf = (caller) => new Organization(caller);
+  }
+
+  private constructor(caller: Caller) {
+    super(caller);
+  }
+
   /**
    * Acts as the member with this `sub`. No I/O: whether there is such a member is Cronofy's to say at the first call.
    *
@@ -27,7 +41,7 @@ export class Organization extends OrganizationAreas {
   impersonate(sub: string): Account {
     const { native, life, options } = callerOf(this);
     const member = now(() => native.impersonate(text('sub', sub)));
-    return new Account(new Caller(member, life).with(options));
+    return accountOf(new Caller(member, life).with(options));
   }
 
   /**
@@ -44,12 +58,20 @@ export class Organization extends OrganizationAreas {
       },
       options,
     );
-    return new Account(new Caller(member, caller.life).with(caller.options));
+    return accountOf(new Caller(member, caller.life).with(caller.options));
   }
 }
 
 /** An account: a member who is impersonated, or a connection of Individual Connect. */
 export class Account extends AccountAreas {
+  static {
+    accountOf = (caller) => new Account(caller);
+  }
+
+  private constructor(caller: Caller) {
+    super(caller);
+  }
+
   /** The `sub` that calls are made as, for a member who is impersonated. */
   get sub(): string | undefined {
     return callerOf(this).native.sub() ?? undefined;
@@ -67,7 +89,23 @@ export class Account extends AccountAreas {
 }
 
 /** A service account: a connection of Enterprise Connect. */
-export class ServiceAccount extends ServiceAccountAreas {}
+export class ServiceAccount extends ServiceAccountAreas {
+  static {
+    serviceAccountOf = (caller) => new ServiceAccount(caller);
+  }
+
+  private constructor(caller: Caller) {
+    super(caller);
+  }
+}
 
 /** The client with an Admin API key as its credential, for provisioning applications. */
-export class AdminClient extends ClientAreas {}
+export class AdminClient extends ClientAreas {
+  static {
+    adminOf = (caller) => new AdminClient(caller);
+  }
+
+  private constructor(caller: Caller) {
+    super(caller);
+  }
+}

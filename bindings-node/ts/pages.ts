@@ -2,6 +2,16 @@
 
 import type { Caller, CallOptions } from './call.js';
 import { DecodeError } from './errors.js';
+import { notMade } from './made.js';
+
+/** Makes a list that comes in pages. For this package alone. */
+export let pagesOf: <P, T>(
+  caller: Caller,
+  operation: string,
+  items: readonly string[],
+  args?: object,
+  options?: CallOptions,
+) => Pages<P, T>;
 
 /**
  * A list that comes in pages. Nothing is sent before a page or an item is asked for, and each loop begins at the first page.
@@ -18,14 +28,18 @@ export class Pages<P, T> implements AsyncIterable<T> {
   readonly #next: (link: string) => ReturnType<Caller['follow']>;
   readonly #items: readonly string[];
 
-  /** @internal */
-  constructor(
+  static {
+    pagesOf = (caller, operation, items, args, options) => new Pages(caller, operation, items, args, options);
+  }
+
+  private constructor(
     caller: Caller,
     operation: string,
     items: readonly string[],
     args?: object,
     options?: CallOptions,
   ) {
+    if (typeof operation !== 'string') notMade('Pages', 'operations that list return them');
     // What is asked for is fixed now, whatever becomes of the object that said it.
     const fixed = { ...args };
     this.#first = () => caller.reply(operation, fixed, options);

@@ -3,6 +3,7 @@
 import { closed, type Life } from './call.js';
 import { begin, now, outcome } from './channel.js';
 import { complaint } from './errors.js';
+import { notMade } from './made.js';
 import type { Refresher as NativeRefresher, RefresherSettings as NativeSettings } from './native.js';
 
 /** How a refresher works. */
@@ -46,6 +47,9 @@ export interface RefresherStats {
 
 const SETTINGS = ['ahead', 'hotFor', 'interval', 'concurrency'];
 
+/** Makes a refresher. For this package alone. */
+export let refresherOf: (own: NativeRefresher, life: Life) => Refresher;
+
 /** Stops the refreshers of a client. For this package alone. */
 export let stopAll: (life: Life) => Promise<void>;
 
@@ -73,14 +77,17 @@ export class Refresher {
   #done: RefresherStats | undefined;
 
   static {
+    refresherOf = (own, life) => new Refresher(own, life);
     stopAll = async (life) => {
       await Promise.all([...working].filter((own) => own.#life === life).map((own) => own.stop()));
     };
   }
 
-  /** @internal */
-  constructor(native: NativeRefresher, life: Life) {
-    this.#native = native;
+  private constructor(own: NativeRefresher, life: Life) {
+    if (typeof (own as Partial<NativeRefresher> | undefined)?.runOnce !== 'function') {
+      notMade('Refresher', '`client.refresher()` returns one');
+    }
+    this.#native = own;
     this.#life = life;
   }
 

@@ -2,6 +2,7 @@
 
 import { begin, channel, now, outcome, register, type Answerer } from './channel.js';
 import { complaint, StoreError } from './errors.js';
+import { notMade } from './made.js';
 import { native, type Store as NativeStore } from './native.js';
 
 /** The key of a record. */
@@ -124,6 +125,12 @@ export abstract class Store {
 
   /** @internal */
   constructor(store: NativeStore) {
+    if (typeof (store as Partial<NativeStore> | undefined)?.isEncrypted !== 'function') {
+      notMade(
+        'Store',
+        'make one of its classes, or call `openStore(text)`; a store of your own needs no base class',
+      );
+    }
     this.#native = store;
   }
 

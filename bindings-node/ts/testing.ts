@@ -14,6 +14,7 @@ import {
   ManualClock,
   type PendingAuthorization,
 } from './index.js';
+import { notMade } from './made.js';
 import { load } from './native.js';
 import type * as Native from './testing-types.js';
 
@@ -101,6 +102,7 @@ export class Sandbox {
   readonly #clock: ManualClock | undefined;
 
   private constructor(running: Native.RunningSandbox, clock: ManualClock | undefined) {
+    if (!running) notMade('Sandbox', '`await Sandbox.start()` returns one');
     this.url = running.url;
     this.clientId = running.clientId;
     this.clientSecret = running.clientSecret;

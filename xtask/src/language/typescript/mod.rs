@@ -151,7 +151,7 @@ impl Known {
             ("Caller", "../call.js", true),
             ("Call", "../call.js", true),
             ("CallOptions", "../call.js", true),
-            ("Pages", "../pages.js", false),
+            ("Pages", "../pages.js", true),
             ("Handle", "../handle.js", false),
         ];
         let mentioned = spelling::words(body);
