@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-faults-kotlin jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
+.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-faults-kotlin test-faults-node jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -74,6 +74,10 @@ test-faults-kotlin: ## Run the tests of the Kotlin package with the full numbers
 	@tools/setup compiler services kotlin
 	@ORGCONNECT_FAULTS=full tools/test kotlin
 
+test-faults-node: ## Run the tests of the npm package with the full numbers of the fault rows
+	@tools/setup compiler browser services typescript examples
+	@ORGCONNECT_FAULTS=full tools/test node
+
 jar: ## Build the packages for the JVM as they are shipped, and run a program that has nothing but the JAR
 	@tools/setup compiler kotlin
 	@cd uniffi/kotlin && mvn -q -B -Dmaven.test.skip=true package
@@ -124,7 +128,7 @@ bench-swift: ## Measure the Swift package beside URLSession
 	@tools/setup compiler swift
 	@uniffi/swift/bench/run
 
-test-runtimes: ## Run the npm package in Bun and Deno
+test-runtimes: ## Run the npm package in Bun and Deno, and its tests in Node 26
 	@tools/setup compiler typescript runtimes
 	@tools/test runtimes
 
