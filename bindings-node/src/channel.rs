@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::{AbortHandle, Abortable};
 use napi::{
-    Status,
+    JsString, Status,
     bindgen_prelude::{Array, Either, Env, Function, Uint8Array},
     threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
 };
@@ -68,14 +68,14 @@ pub(crate) struct Answer {
 
 /// A reply with all that is told of it.
 #[napi(object, object_from_js = false)]
-pub struct FullReply {
+pub struct FullReply<'env> {
     pub status: u16,
     pub request_id: Option<String>,
     pub next_page: Option<String>,
     /// Names and values in turn, each on a line of its own.
     pub headers: String,
     /// Text, unless it is none.
-    pub body: Either<String, Uint8Array>,
+    pub body: Either<JsString<'env>, Uint8Array>,
 }
 
 pub(crate) struct Shared {
@@ -125,8 +125,8 @@ impl Channel {
             drained.set(index, if failed { -id } else { id })?;
             match message {
                 Message::Done(Done::Nothing) | Message::Lost => drained.set(index + 1, ())?,
-                Message::Done(Done::Body(reply)) => set_body(env, &mut drained, index + 1, &reply)?,
-                Message::Done(Done::Reply(reply)) => drained.set(index + 1, full(reply))?,
+                Message::Done(Done::Body(reply)) => drained.set(index + 1, body(env, &reply)?)?,
+                Message::Done(Done::Reply(reply)) => drained.set(index + 1, full(env, reply)?)?,
                 Message::Done(Done::Text(text)) => drained.set(index + 1, text)?,
                 Message::Done(Done::Handle(handle)) => drained.set(index + 1, *handle)?,
                 Message::Done(Done::Connection(connection)) => drained.set(index + 1, *connection)?,
@@ -252,32 +252,24 @@ impl Drop for Asked<'_> {
 }
 
 /// A body as text, which JavaScript parses fastest; as octets when it is no text.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the text lives as long as what is borrowed")]
-fn set_body(env: &Env, into: &mut Array<'_>, index: u32, reply: &Reply) -> napi::Result<()> {
+fn body<'env>(env: &'env Env, reply: &Reply) -> napi::Result<Either<JsString<'env>, Uint8Array>> {
     if reply.body.is_ascii() {
-        return into.set(index, env.create_string_latin1(&reply.body)?);
+        return env.create_string_latin1(&reply.body).map(Either::A);
     }
     match std::str::from_utf8(&reply.body) {
-        Ok(text) => into.set(index, text),
-        Err(_) => into.set(index, Uint8Array::from(reply.body.as_ref())),
+        Ok(text) => env.create_string(text).map(Either::A),
+        Err(_) => Ok(Either::B(reply.body.as_ref().into())),
     }
 }
 
-fn full(reply: Reply) -> FullReply {
+fn full(env: &Env, reply: Reply) -> napi::Result<FullReply<'_>> {
     let mut headers = String::new();
     for (name, value) in &reply.headers {
         headers.extend([name.as_str(), "\n", &String::from_utf8_lossy(value.as_bytes()), "\n"]);
     }
-    FullReply {
-        status: reply.status,
-        headers,
-        request_id: reply.request_id,
-        next_page: reply.next_page,
-        body: match String::from_utf8(reply.body.into()) {
-            Ok(text) => Either::A(text),
-            Err(octets) => Either::B(octets.into_bytes().into()),
-        },
-    }
+    let body = body(env, &reply)?;
+    let Reply { status, request_id, next_page, .. } = reply;
+    Ok(FullReply { status, headers, request_id, next_page, body })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -26,6 +26,8 @@ mod settings;
 mod store;
 mod webhook;
 
-/// Calls allocate on one thread and free on the other, which the allocator of the C library does slowly.
+/// Calls allocate on one thread and free on the other, which the allocator of the C library does slowly. The address sanitizer
+/// sees only what comes from there.
+#[cfg(not(orgconnect_sanitized))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
