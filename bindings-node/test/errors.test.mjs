@@ -132,6 +132,19 @@ describe('errors', () => {
     cyclic.self = cyclic;
     assert.ok((await failure(doc.events.upsert('c', cyclic))) instanceof orgconnect.InvalidError);
     assert.ok((await failure(doc.events.upsert('c', { event_id: 1n }))) instanceof orgconnect.InvalidError);
+    const tokens = new orgconnect.EmbedTokens('EMB_1', 'ESK_1');
+    for (const [field, act] of [
+      ['body', () => doc.request('POST', '/v1/x', { body: cyclic })],
+      ['extra', () => doc.userinfo.read({ extra: cyclic })],
+      ['arguments', () => new orgconnect.Batch().add('events.upsert', cyclic)],
+      ['arguments', () => doc.send('userinfo.read', () => {})],
+      ['claims', () => tokens.sign(cyclic)],
+      ['query.at', () => doc.request('GET', '/v1/x', { query: { at: Symbol('x') } })],
+      ['query.at', () => doc.request('GET', '/v1/x', { query: { at: [null] } })],
+    ]) {
+      const error = await failure((async () => act())());
+      assert.ok(error instanceof orgconnect.InvalidError && error.fields[field], inspect(error));
+    }
   });
 
   test('what only a client makes says what makes it, to whoever has no types', () => {

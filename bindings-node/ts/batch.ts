@@ -1,9 +1,9 @@
 /** Many writes in one request, and the verdict on each. */
 
+import { json, text } from './arguments.js';
 import type { Caller, CallOptions } from './call.js';
 import { fromRecord, now } from './channel.js';
 import type { OrgconnectError } from './errors.js';
-import { text } from './handle.js';
 import { native, type Batch as NativeBatch } from './native.js';
 
 /** What became of one entry of a batch. */
@@ -40,7 +40,7 @@ export class Batch {
    * is wrong. The batch is then as it was.
    */
   add(operation: string, args: object): this {
-    const entry = JSON.stringify(args);
+    const entry = json('arguments', args);
     this.#length = now(() => this.#native.add(text('operation', operation), entry));
     return this;
   }

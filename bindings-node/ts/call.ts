@@ -1,5 +1,6 @@
 /** One call: how it is carried out, and what comes of it. */
 
+import { json } from './arguments.js';
 import { begin, beginSoon, Failure, now, outcome } from './channel.js';
 import { complaint, ConfigError, DecodeError, InvalidError } from './errors.js';
 import { notMade } from './made.js';
@@ -130,7 +131,7 @@ export class Caller {
       return new Caller(this.native, this.life, merged);
     }
     check(merged);
-    const text = merged.extra && JSON.stringify(merged.extra);
+    const text = merged.extra && json('extra', merged.extra);
     const native = now(() => this.native.withOptions(merged.timeout, merged.attempts, text));
     return new Caller(native, this.life, merged);
   }
@@ -166,7 +167,7 @@ export class Caller {
       native,
       options: { signal },
     } = this.#ready(options);
-    const text = args && stringify(operation, args);
+    const text = args && json('arguments', args);
     const send = begin((channel, id) => {
       native.send(channel, id, operation, text, true, signal !== undefined);
     }, signal);
@@ -222,7 +223,7 @@ export class Caller {
       native,
       options: { signal },
     } = this.#ready(options);
-    const text = args && stringify(operation, args);
+    const text = args && json('arguments', args);
     // Whoever wants the whole answer says so before this is sent.
     const value = await beginSoon((channel, id) => {
       plan.begun = true;
@@ -296,17 +297,6 @@ function undecodable(
     `the answer is not what was expected (${why}); read the error's \`body\`, and upgrade if Cronofy has changed`,
     { body: text, status: info?.status, requestId: info?.requestId },
   );
-}
-
-function stringify(operation: string, args: object): string {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(args);
-  } catch (cause) {
-    throw new InvalidError(`${operation}: the arguments can't be written as JSON`, { cause });
-  }
-  if (text === undefined) throw complaint('invalid', 'arguments', 'must be one JSON object');
-  return text;
 }
 
 /** Checks the types of options; whether their values make sense is the core's to say. */

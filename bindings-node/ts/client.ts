@@ -1,6 +1,7 @@
 /** The client: one application at one Cronofy, its settings, its store and its pool of connections. */
 
 import { ClientAreas } from './api/handles.js';
+import { text } from './arguments.js';
 import {
   begun,
   callbackText,
@@ -22,7 +23,7 @@ import {
   type SignalOption,
 } from './connection.js';
 import { complaint } from './errors.js';
-import { callerOf, text } from './handle.js';
+import { callerOf } from './handle.js';
 import {
   accountOf,
   adminOf,

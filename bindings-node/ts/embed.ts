@@ -3,6 +3,7 @@
  * users. Signed here; nothing is sent.
  */
 
+import { json } from './arguments.js';
 import { now } from './channel.js';
 import { complaint } from './errors.js';
 import { native, type EmbedTokens as NativeEmbedTokens } from './native.js';
@@ -38,7 +39,7 @@ export class EmbedTokens {
    * @throws {@link InvalidError}, naming the claim, if it is one of those.
    */
   sign(claims: Readonly<Record<string, unknown>>): Secret {
-    const text = JSON.stringify(claims);
+    const text = json('claims', claims);
     return new Secret(now(() => this.#native.sign(text)));
   }
 }

@@ -231,9 +231,14 @@ export function errorOf(kind: ErrorKind, message: string, details: ErrorDetails)
  *
  * @internal
  */
-export function complaint(kind: 'config' | 'invalid', field: string, why: string): OrgconnectError {
+export function complaint(
+  kind: 'config' | 'invalid',
+  field: string,
+  why: string,
+  cause?: unknown,
+): OrgconnectError {
   const fields = { [field]: [{ key: 'errors.invalid', description: why }] };
-  return errorOf(kind, `${field}: ${why}`, { fields });
+  return errorOf(kind, `${field}: ${why}`, { fields, cause });
 }
 
 /** The name of a kind's class, whatever a bundler makes of the class itself. */

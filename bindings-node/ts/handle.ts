@@ -1,5 +1,6 @@
 /** What all handles can do: call any operation by its name, call a path that is not known, and take options. */
 
+import { json } from './arguments.js';
 import { Caller, type CallOptions, type Reply, replyOf } from './call.js';
 import { complaint } from './errors.js';
 import { notMade } from './made.js';
@@ -8,7 +9,8 @@ import type { FullReply } from './native.js';
 /** What a call of a path takes beside it. */
 export interface RequestOptions extends CallOptions {
   /** Parameters of the query; a list is sent as often as it has items. */
-  query?: Readonly<Record<string, string | number | boolean | readonly string[]>> | undefined;
+  query?:
+    Readonly<Record<string, string | number | boolean | readonly (string | number | boolean)[]>> | undefined;
   /** The JSON body. */
   body?: unknown;
 }
@@ -62,10 +64,18 @@ export abstract class Handle {
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Reply> {
     const query: string[] = [];
     for (const [name, value] of Object.entries(options.query ?? {})) {
-      for (const item of Array.isArray(value) ? (value as string[]) : [String(value as string)])
-        query.push(name, item);
+      for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
+        if (!['string', 'number', 'boolean'].includes(typeof item)) {
+          throw complaint(
+            'invalid',
+            `query.${name}`,
+            'must be a string, a number or a boolean, or a list of such',
+          );
+        }
+        query.push(name, String(item));
+      }
     }
-    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const body = options.body === undefined ? undefined : json('body', options.body);
     const full = await this.#caller.act<FullReply>(
       (native, mayBeCancelled) => (channel, id) => {
         native.request(channel, id, method, path, query, body, mayBeCancelled);
@@ -80,10 +90,4 @@ export abstract class Handle {
     const own = this.constructor as new (caller: Caller) => this;
     return new own(this.#caller.with(options));
   }
-}
-
-/** Takes a text, and says which one is missing when it is none. */
-export function text(field: string, value: unknown): string {
-  if (typeof value !== 'string') throw complaint('invalid', field, 'must be a string');
-  return value;
 }

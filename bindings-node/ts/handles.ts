@@ -1,11 +1,12 @@
 /** The handles: an organization, an account, a service account, and the client with an Admin API key. */
 
 import { AccountAreas, ClientAreas, OrganizationAreas, ServiceAccountAreas } from './api/handles.js';
+import { text } from './arguments.js';
 import type { Batch, Verdict } from './batch.js';
 import { verdictsOf } from './batch.js';
 import { Caller, type CallOptions } from './call.js';
 import { now } from './channel.js';
-import { callerOf, text } from './handle.js';
+import { callerOf } from './handle.js';
 import type { Handle as NativeHandle } from './native.js';
 
 /** Makes the handle of an organization. For this package alone, as the three that follow. */
