@@ -1,5 +1,6 @@
 // Calls: options, cancelling, paging, whole answers, batches, and the end of a client.
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { describe, test } from 'node:test';
 
 import { Batch, InvalidError, NotFoundError, Reply, TimeoutError } from 'orgconnect';
@@ -101,6 +102,29 @@ describe('calls', () => {
     const later = new AbortController();
     assert.equal((await doc.userinfo.read({ signal: later.signal })).email, 'doc@example.com');
     later.abort();
+  });
+
+  test('any number of calls share a signal, which keeps nothing of them', async (t) => {
+    const { sandbox, organization } = await world(t);
+    const warnings = [];
+    const warned = (warning) => warnings.push(warning);
+    process.on('warning', warned);
+    t.after(() => process.off('warning', warned));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const doc = await organization.impersonateEmail('doc@example.com');
+    const calls = () => Array.from({ length: 50 }, () => doc.userinfo.read({ signal }));
+    for (const { email } of await Promise.all(calls())) assert.equal(email, 'doc@example.com');
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+    await sandbox.addFault({ path: '/v1/userinfo', delay_before_ms: 60_000 });
+    const under = Promise.allSettled(calls());
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const reason = new Error('enough');
+    controller.abort(reason);
+    for (const settled of await under) assert.equal(settled.reason, reason);
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+    await new Promise(setImmediate);
+    assert.deepEqual(warnings, []);
   });
 
   test('a timeout of a call, of a view and of a client is a TimeoutError', async (t) => {

@@ -88,9 +88,9 @@ function start(call: Begin, signal: AbortSignal | undefined, resolve: Settle): v
       resolve(new Failure(() => signal.reason));
       channel.cancel(id);
     };
-    signal.addEventListener('abort', abort, { once: true });
+    const deaf = listen(signal, abort);
     settle = (outcome) => {
-      signal.removeEventListener('abort', abort);
+      deaf();
       resolve(outcome);
     };
   }
@@ -102,6 +102,37 @@ function start(call: Begin, signal: AbortSignal | undefined, resolve: Settle): v
     release(id);
     settle(new Failure(() => fromNative(error)));
   }
+}
+
+/** What happens when a signal is aborted, for all calls that it may give up. */
+interface Listener {
+  readonly aborts: Set<() => void>;
+  readonly all: () => void;
+}
+
+/** One listener for each signal, however many calls share it: Node takes more than ten for a leak, and warns. */
+const listeners = new WeakMap<AbortSignal, Listener>();
+
+/** Has `abort` called when a signal is aborted, and returns what ends that. */
+function listen(signal: AbortSignal, abort: () => void): () => void {
+  let listener = listeners.get(signal);
+  if (!listener) {
+    const aborts = new Set<() => void>();
+    const all = (): void => {
+      listeners.delete(signal);
+      for (const each of aborts) each();
+    };
+    listener = { aborts, all };
+    listeners.set(signal, listener);
+    signal.addEventListener('abort', listener.all, { once: true });
+  }
+  const { aborts, all } = listener;
+  aborts.add(abort);
+  return () => {
+    if (!aborts.delete(abort) || aborts.size > 0) return;
+    listeners.delete(signal);
+    signal.removeEventListener('abort', all);
+  };
 }
 
 /** Waits for a call that {@link begin} began, and throws what it failed with. */
