@@ -16,12 +16,12 @@ pub struct NativeBatch {
 
 #[napi]
 impl NativeBatch {
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new() -> Self {
         Self { batch: Batch::new() }
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn add(&mut self, operation: String, entry: String) -> Result<u32> {
         self.batch.add(&operation, arguments(&entry)).map_err(thrown)?;
         Ok(self.len())

@@ -95,7 +95,7 @@ pub struct Channel {
 #[napi]
 impl Channel {
     /// `wake` is called when there is something to drain, and must not throw.
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, wake: Function<'_, (), ()>) -> napi::Result<Self> {
         let wake = wake.build_threadsafe_function::<()>().weak::<true>().build()?;
         let shared = Arc::new(Shared {
@@ -116,7 +116,7 @@ impl Channel {
 
     /// Everything that has happened: numbers of calls and what they came to, in turn. A failure has the number's negative
     /// and is a record as JSON, or null when the call was lost; a question has 0.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<Array<'env>> {
         let messages = std::mem::take(&mut *lock(&self.shared.messages));
         let mut drained = env.create_array(u32::try_from(messages.len() * 2).unwrap_or(0))?;
@@ -138,7 +138,7 @@ impl Channel {
     }
 
     /// Gives up a call that was begun as one that may be given up.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn cancel(&self, id: i32) {
         if let Some(handle) = lock(&self.shared.running).remove(&id) {
             handle.abort();
@@ -146,7 +146,7 @@ impl Channel {
     }
 
     /// Answers a question.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn answer(&self, number: u32, failed: bool, text: String) {
         let sender = lock(&self.shared.asked).as_mut().and_then(|asked| asked.remove(&number));
         if let Some(sender) = sender {
@@ -269,7 +269,7 @@ fn full(env: &Env, reply: Reply) -> napi::Result<FullReply<'_>> {
     }
     let body = body(env, &reply)?;
     let Reply { status, request_id, next_page, .. } = reply;
-    Ok(FullReply { status, headers, request_id, next_page, body })
+    Ok(FullReply { status, request_id, next_page, headers, body })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -24,7 +24,7 @@ pub struct NativeClient {
 
 #[napi]
 impl NativeClient {
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn build(
         settings: Settings,
         store: Option<&NativeStore>,
@@ -33,29 +33,29 @@ impl NativeClient {
         settings.build(store, clock).map(|client| Self { client }).map_err(thrown)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn authorize(&self, request: Request) -> Result<Pending> {
         self.begin(request.organization())
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn authorize_individual(&self, request: Request) -> Result<Pending> {
         self.begin(request.individual())
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn authorize_enterprise(&self, request: Request) -> Result<Pending> {
         self.begin(request.enterprise())
     }
 
     /// Reads a pending authorization back from its text.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn pending(&self, text: String) -> Result<Pending> {
         let pending = self.client.pending(&text).map_err(thrown)?;
         Ok(Pending::of(&pending, text))
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn complete(&self, channel: &Channel, id: i32, pending: String, callback: String) -> Result<()> {
         let client = self.client.clone();
         channel.run(id, true, move || async move {
@@ -64,7 +64,7 @@ impl NativeClient {
         })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn complete_delegated(
         &self,
         channel: &Channel,
@@ -81,7 +81,7 @@ impl NativeClient {
         })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn import_connection(
         &self,
         channel: &Channel,
@@ -96,7 +96,7 @@ impl NativeClient {
         })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn application_calendar(&self, channel: &Channel, id: i32, calendar: String) -> Result<()> {
         let client = self.client.clone();
         channel.run(id, true, move || async move {
@@ -105,32 +105,32 @@ impl NativeClient {
         })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn refresher(&self, settings: RefresherSettings) -> NativeRefresher {
         NativeRefresher::new(self.client.refresher(), settings)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn connection(&self, id: String) -> Result<NativeConnection> {
         self.client.connection(id).map(NativeConnection::of).map_err(thrown)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn organization(&self, id: String) -> Result<NativeHandle> {
         self.client.organization(id).map(NativeHandle::of_an_organization).map_err(thrown)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn internal_organization(&self) -> NativeHandle {
         NativeHandle::of_an_organization(self.client.internal_organization())
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn account(&self, id: String) -> Result<NativeHandle> {
         self.client.account(id).map(|account| NativeHandle::of(Handle::from(&account))).map_err(thrown)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn service_account(&self, id: String) -> Result<NativeHandle> {
         self.client
             .service_account(id)
@@ -139,19 +139,19 @@ impl NativeClient {
     }
 
     /// The client with an Admin API key as its credential.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn admin(&self, key: String) -> Result<NativeHandle> {
         self.client.admin(key).map(|client| NativeHandle::of(Handle::from(&client))).map_err(thrown)
     }
 
     /// What the client's own operations are called on.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn handle(&self) -> NativeHandle {
         NativeHandle::of(Handle::from(&self.client))
     }
 
     /// Lists connections; what comes is summaries as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn connections(&self, channel: &Channel, id: i32, after: Option<String>, limit: f64) -> Result<()> {
         let client = self.client.clone();
         channel.run(id, true, move || async move {
@@ -162,24 +162,24 @@ impl NativeClient {
         })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn revoke_sub(&self, channel: &Channel, id: i32, sub: String) -> Result<()> {
         let client = self.client.clone();
         channel.run(id, true, move || async move { client.revoke_sub(&sub).await.map(|()| Done::Nothing) })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn settle(&self, channel: &Channel, id: i32) -> Result<()> {
         let client = self.client.clone();
         channel.run(id, true, move || async move { client.settle().await.map(|()| Done::Nothing) })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn namespace(&self) -> String {
         self.client.namespace()
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn webhooks(&self) -> NativeVerifier {
         NativeVerifier::of(self.client.webhooks())
     }

@@ -14,17 +14,17 @@ pub struct NativeClock {
 
 #[napi]
 impl NativeClock {
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(now: f64) -> Self {
         Self { clock: Arc::new(orgconnect::ManualClock::starting_at(timestamp(now))) }
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn now(&self) -> f64 {
         milliseconds(self.clock.now())
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn advance(&self, by: f64) {
         self.clock.advance(duration(by).min(Duration::from_secs(u64::from(u32::MAX))));
     }

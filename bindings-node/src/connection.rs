@@ -17,33 +17,33 @@ pub struct NativeConnection {
 
 #[napi]
 impl NativeConnection {
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn id(&self) -> String {
         self.connection.id().to_string()
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn payload(&self) -> Option<String> {
         self.connection.payload().map(str::to_owned)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn organization(&self) -> NativeHandle {
         NativeHandle::of_an_organization(self.connection.organization())
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn account(&self) -> NativeHandle {
         NativeHandle::of(Handle::from(&self.connection.account()))
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn service_account(&self) -> NativeHandle {
         NativeHandle::of(Handle::from(&self.connection.service_account()))
     }
 
     /// What comes is a summary as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn summary(&self, channel: &Channel, id: i32) -> Result<()> {
         let connection = self.connection.clone();
         channel.run(id, true, move || async move {
@@ -51,7 +51,7 @@ impl NativeConnection {
         })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn access_token(&self, channel: &Channel, id: i32) -> Result<()> {
         let connection = self.connection.clone();
         channel.run(id, true, move || async move {
@@ -60,7 +60,7 @@ impl NativeConnection {
     }
 
     /// What comes is a summary as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn refresh(&self, channel: &Channel, id: i32) -> Result<()> {
         let connection = self.connection.clone();
         channel.run(id, true, move || async move {
@@ -68,7 +68,7 @@ impl NativeConnection {
         })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn revoke(&self, channel: &Channel, id: i32) -> Result<()> {
         let connection = self.connection.clone();
         channel.run(id, true, move || async move { connection.revoke().await.map(|()| Done::Nothing) })

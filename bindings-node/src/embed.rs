@@ -16,7 +16,7 @@ pub struct NativeEmbedTokens {
 
 #[napi]
 impl NativeEmbedTokens {
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn build(public_key: String, secret: String, lifetime: Option<f64>) -> Result<Self> {
         let tokens = EmbedTokens::new(public_key, secret).map_err(thrown)?;
         let tokens = match lifetime {
@@ -26,7 +26,7 @@ impl NativeEmbedTokens {
         Ok(Self { tokens })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn sign(&self, claims: String) -> Result<String> {
         let token = self.tokens.sign(arguments(&claims), &SystemClock).map_err(thrown)?;
         Ok(token.expose().to_owned())

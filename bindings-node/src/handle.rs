@@ -25,7 +25,7 @@ pub struct NativeHandle {
 #[napi]
 impl NativeHandle {
     /// Sends an operation. `full` asks for everything that is told of the reply.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn send(
         &self,
         channel: &Channel,
@@ -44,7 +44,7 @@ impl NativeHandle {
     }
 
     /// Follows a link to a next page.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn follow(
         &self,
         channel: &Channel,
@@ -60,7 +60,7 @@ impl NativeHandle {
     }
 
     /// Calls a path. `query` is names and values in turn.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments, reason = "JavaScript hands them over one by one, which costs least")]
     pub fn request(
         &self,
@@ -86,7 +86,7 @@ impl NativeHandle {
     }
 
     /// Sends a batch; what comes is the verdicts as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn send_batch(
         &self,
         channel: &Channel,
@@ -101,7 +101,7 @@ impl NativeHandle {
     }
 
     /// The same handle with other options for its calls.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn with_options(
         &self,
         timeout: Option<f64>,
@@ -114,20 +114,20 @@ impl NativeHandle {
     }
 
     /// Acts as a member.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn impersonate(&self, sub: String) -> Result<NativeHandle> {
         let account = self.of_organization().and_then(|organization| organization.impersonate(sub));
         account.map(|account| Self::of_an_account(&account)).map_err(thrown)
     }
 
     /// Whom calls are made as, for the handle of a member.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn sub(&self) -> Option<String> {
         self.sub.as_ref().map(|sub| sub.as_str().to_owned())
     }
 
     /// Acts as the member with this e-mail address.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn impersonate_email(
         &self,
         channel: &Channel,

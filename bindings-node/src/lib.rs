@@ -5,12 +5,17 @@
 //! - `channel` carries finished calls back to a JavaScript thread, many at a time, and questions to stores written in
 //!   JavaScript.
 //! - Everything else wraps a type of the core.
+//!
+//! A panic must not leave Rust, or the process would end: every function that JavaScript calls is marked `catch_unwind`, and a call
+//! that breaks off settles all the same.
 #![deny(unsafe_code)]
 // What napi exports is handed over by value, and is reached from JavaScript alone.
 #![allow(clippy::needless_pass_by_value, missing_docs, unreachable_pub)]
 
 mod authorization;
 mod batch;
+#[cfg(orgconnect_sanitized)]
+mod broken;
 mod channel;
 mod client;
 mod clock;

@@ -34,7 +34,7 @@ pub struct NativeRefresher {
 #[napi]
 impl NativeRefresher {
     /// Begins to work on the thread of the runtime.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn start(&self) -> Result<()> {
         let mut running = self.running();
         if running.is_some() {
@@ -46,13 +46,13 @@ impl NativeRefresher {
     }
 
     /// What it has done so far, as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn stats(&self) -> String {
         stats(self.running().as_ref().map(RunningRefresher::stats).unwrap_or_default())
     }
 
     /// Stops it; what comes is what it has done, as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn stop(&self, channel: &Channel, id: i32) -> Result<()> {
         let running = self.running().take();
         channel.run(id, false, move || async move {
@@ -65,7 +65,7 @@ impl NativeRefresher {
     }
 
     /// Makes one round; what comes is what was done, as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn run_once(&self, channel: &Channel, id: i32) -> Result<()> {
         let refresher = self.refresher.clone();
         channel.run(id, true, move || async move {

@@ -34,47 +34,47 @@ enum More {
 
 #[napi]
 impl NativeStore {
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn memory() -> Self {
         Self::of(MemoryStore::new())
     }
 
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn file(directory: String) -> Result<Self> {
         FileStore::open(directory).map(Self::of).map_err(refused)
     }
 
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn sqlite(path: String) -> Result<Self> {
         SqliteStore::open(path).map(Self::of).map_err(refused)
     }
 
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn keyring(directory: String) -> Result<Self> {
         KeyringStore::open(directory).map(Self::of).map_err(refused)
     }
 
     /// The store that a text names.
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn open(text: String) -> Result<Self> {
         let store = orgconnect::store::open(&text).map_err(refused)?;
         Ok(Self { store, more: More::Nothing })
     }
 
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn postgres(url: String) -> Result<Self> {
         let store = PostgresStore::open(&url).map_err(refused)?;
         Ok(Self { store: Arc::new(store.clone()), more: More::Postgres(store) })
     }
 
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn redis(url: String) -> Result<Self> {
         let store = RedisStore::open(&url).map_err(refused)?;
         Ok(Self { store: Arc::new(store.clone()), more: More::Redis(store) })
     }
 
     /// Reaches the server now.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn prepare(&self, channel: &Channel, id: i32) -> Result<()> {
         let more = self.more.clone();
         channel.run(id, true, move || async move {
@@ -88,13 +88,13 @@ impl NativeStore {
     }
 
     /// A store that JavaScript keeps, asked by its number.
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn host(channel: &Channel, number: u32, identity: String, encrypted: bool, limit: f64) -> Self {
         Self::of(HostStore::new(channel.shared(), number, identity, encrypted, duration(limit)))
     }
 
     /// Encrypts what the other store keeps. `keys` are base64, the current one first.
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn sealed(
         inner: &NativeStore,
         keys: Vec<String>,
@@ -109,7 +109,7 @@ impl NativeStore {
     }
 
     /// Replaces the keys of a sealed store while it runs.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn replace_keys(&self, keys: Vec<String>) -> Result<()> {
         let keys = read_keys(keys).map_err(refused)?;
         if let More::Sealed(store) = &self.more {
@@ -119,7 +119,7 @@ impl NativeStore {
     }
 
     /// Seals every record of a namespace with the current key; what comes is what was done, as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn rewrap_all(&self, channel: &Channel, id: i32, namespace: String) -> Result<()> {
         let more = self.more.clone();
         channel.run(id, true, move || async move {
@@ -133,7 +133,7 @@ impl NativeStore {
     }
 
     /// Copies every record of a namespace to another store; what comes is what was done, as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn migrate(
         &self,
         channel: &Channel,
@@ -153,7 +153,7 @@ impl NativeStore {
     }
 
     /// Checks that the store keeps its contract; what comes is the promise that was broken, if one was.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn check(&self, channel: &Channel, id: i32) -> Result<()> {
         let store = self.shared();
         channel.run(id, true, move || async move {
@@ -162,17 +162,17 @@ impl NativeStore {
     }
 
     /// A new key for a sealed store.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn generate_key() -> String {
         Keys::generate().expose().to_owned()
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn identity(&self) -> String {
         self.store.identity()
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn is_encrypted(&self) -> bool {
         self.store.is_encrypted()
     }

@@ -17,25 +17,25 @@ pub struct NativeVerifier {
 
 #[napi]
 impl NativeVerifier {
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(client_secrets: Vec<String>) -> Self {
         let mut secrets = client_secrets.into_iter();
         let first = Verifier::new(secrets.next().unwrap_or_default());
         Self { verifier: secrets.fold(first, Verifier::or_secret) }
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn or_secret(&self, client_secret: String) -> Self {
         Self { verifier: self.verifier.clone().or_secret(client_secret) }
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn verify(&self, signature: String, body: Uint8Array) -> bool {
         self.verifier.verify(&signature, &body)
     }
 
     /// What comes is a notification as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn receive(&self, signature: String, body: Uint8Array) -> Result<String> {
         self.verifier.receive(&signature, &body).map(|found| notification(found).to_string()).map_err(thrown)
     }
@@ -88,17 +88,17 @@ pub struct NativeReplayGuard {
 
 #[napi]
 impl NativeReplayGuard {
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(window: f64, capacity: f64) -> Self {
         Self { guard: ReplayGuard::new(duration(window), count(capacity) as usize) }
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn first_time(&self, body: Uint8Array) -> bool {
         self.guard.first_time(&body)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn forget(&self, body: Uint8Array) {
         self.guard.forget(&body);
     }

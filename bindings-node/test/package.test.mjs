@@ -1,7 +1,7 @@
 // The package as users get it: what can be imported, what a missing binary says, and the declared native part.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -93,6 +93,15 @@ describe('the package', () => {
           name,
         );
       }
+    }
+  });
+
+  test('lets no panic out of the native part, which would end the process', () => {
+    for (const file of readdirSync(new URL('../src', import.meta.url))) {
+      const functions = [
+        ...read(`../src/${file}`).matchAll(/#\[napi(.*?)\]\n(?: *#\[.*\]\n)* *pub fn (\w+)/g),
+      ];
+      for (const [, marks, name] of functions) assert.match(marks, /catch_unwind/, `${name} in ${file}`);
     }
   });
 

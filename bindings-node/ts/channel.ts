@@ -253,12 +253,15 @@ function fromNative(error: unknown): unknown {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   if (typeof message !== 'string') return error;
   if (code === 'ORGCONNECT_RECORD') return fromRecord(message);
+  // A panic. Its message is the cause, and no part of what users are told.
+  if (code === 'GenericFailure') return lost(error);
   // An argument of a type that the native part doesn't take.
   return new InvalidError(`an argument has the wrong type: ${message}`, { cause: error });
 }
 
-function lost(): OrgconnectError {
+function lost(cause?: unknown): OrgconnectError {
   return new ConfigError('the call broke off inside orgconnect, which must not happen; please report it', {
     code: 'internal',
+    cause,
   });
 }
