@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python wheel-python bench-python test-kotlin test-faults-kotlin test-faults-node jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
+.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-faults-python test-asan wheel-python bench-python test-kotlin test-faults-kotlin test-faults-node jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -84,7 +84,15 @@ jar: ## Build the packages for the JVM as they are shipped, and run a program th
 	@$(CARGO) build --quiet --locked --package orgconnect-sandbox
 	@tools/test-jar --shipped
 
-wheel-python: ## Build the Python wheel for old Linux systems, and run the scenarios with it
+test-faults-python: ## Run the tests of the Python package with the full numbers of the fault rows
+	@tools/setup compiler services python
+	@ORGCONNECT_FAULTS=full tools/test python
+
+test-asan: ## Run the tests at the edge between Python and Rust under the address sanitizer, with full numbers
+	@tools/setup compiler services python
+	@tools/test asan
+
+wheel-python: ## Build the Python wheel for Linux since glibc 2.17, and run the quickstart and the scenarios with it
 	@tools/setup compiler python
 	@tools/test wheel
 

@@ -12,7 +12,7 @@ use pyo3::{
 use crate::{
     clock::ManualClock,
     connection::{Connection, summary},
-    convert::{connection_id, duration},
+    convert::{connection_id, duration, taken},
     error::{Raise, refused},
     handle::{Base, Handle},
     pending::PendingAuthorization,
@@ -57,10 +57,12 @@ impl Client {
     #[pyo3(signature = (client_id, client_secret, settings))]
     fn new(
         py: Python<'_>,
-        client_id: String,
-        client_secret: String,
+        client_id: &Bound<'_, PyAny>,
+        client_secret: &Bound<'_, PyAny>,
         settings: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
+        let client_id: String = setting("client_id", client_id, TEXT)?;
+        let client_secret: String = setting("client_secret", client_secret, TEXT)?;
         let mut builder = orgconnect::Client::builder(client_id, client_secret).host_language("python");
         let mut store = None;
         for (name, value) in settings {
@@ -176,7 +178,8 @@ impl Client {
 
     /// Lists stored connections.
     #[pyo3(signature = (after, limit))]
-    fn connections(&self, py: Python<'_>, after: Option<&str>, limit: usize) -> PyResult<Work> {
+    fn connections(&self, py: Python<'_>, after: Option<&str>, limit: &Bound<'_, PyAny>) -> PyResult<Work> {
+        let limit = taken("invalid", "limit", limit, "must be a whole number, and not negative")?;
         let client = self.0.client().or_raise(py)?;
         let after = after.map(|id| connection_id(py, id)).transpose()?;
         let call = async move { client.connections(after.as_ref(), limit).await };
@@ -203,8 +206,8 @@ impl Client {
         Ok(Work::new(call, |py, ()| Ok(py.None())))
     }
 
-    fn refresher(&self, py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Refresher> {
-        Refresher::new(&self.0.client().or_raise(py)?, settings)
+    fn refresher(&self, settings: &Bound<'_, PyDict>) -> PyResult<Refresher> {
+        Refresher::new(&self.0, settings)
     }
 
     fn webhooks(&self, py: Python<'_>) -> PyResult<Verifier> {
@@ -218,48 +221,71 @@ impl Client {
     }
 }
 
+const TEXT: &str = "must be text";
+
+fn setting<'py, T>(name: &str, value: &Bound<'py, PyAny>, wanted: &str) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py>,
+{
+    taken("config", name, value, wanted)
+}
+
 /// Sets one of the client's settings, by its name.
 fn set(builder: ClientBuilder, name: &str, value: &Bound<'_, PyAny>) -> PyResult<ClientBuilder> {
     let py = value.py();
     Ok(match name {
-        "data_center" => builder.data_center(value.extract::<String>()?.parse::<DataCenter>().or_raise(py)?),
-        "base_url" => builder.base_url(value.extract::<String>()?),
+        "data_center" => {
+            let name: String = setting(name, value, TEXT)?;
+            builder.data_center(name.parse::<DataCenter>().or_raise(py)?)
+        }
+        "base_url" => builder.base_url(setting::<String>(name, value, TEXT)?),
         "timeout" => builder.timeout(duration(name, value)?),
         "connect_timeout" => builder.connect_timeout(duration(name, value)?),
         "token_timeout" => builder.token_timeout(duration(name, value)?),
         "store_timeout" => builder.store_timeout(duration(name, value)?),
         "retry" => {
+            let refuse = |_| refused(py, "config", name, "must be a RetryPolicy");
             let mut policy = RetryPolicy::default();
-            policy.attempts = value.getattr("attempts")?.extract()?;
-            policy.base_delay = duration("retry", &value.getattr("base_delay")?)?;
-            policy.max_delay = duration("retry", &value.getattr("max_delay")?)?;
+            let attempts = value.getattr("attempts").map_err(refuse)?;
+            policy.attempts = setting(name, &attempts, "its attempts must be a whole number, at least 1")?;
+            policy.base_delay = duration(name, &value.getattr("base_delay").map_err(refuse)?)?;
+            policy.max_delay = duration(name, &value.getattr("max_delay").map_err(refuse)?)?;
             builder.retry(policy)
         }
         "rate_limit" => {
-            let part = |name| -> PyResult<NonZeroU32> {
-                value.getattr(name)?.extract().map_err(|_| {
-                    refused(py, "config", "rate_limit", "its numbers must be whole and at least 1")
-                })
+            let part = |part| -> PyResult<NonZeroU32> {
+                let refuse = |_| refused(py, "config", name, "must be a RateLimit");
+                let number = value.getattr(part).map_err(refuse)?;
+                setting(name, &number, "its numbers must be whole and at least 1")
             };
             builder.rate_limit(RateLimit { per_second: part("per_second")?, per_minute: part("per_minute")? })
         }
-        "max_response_bytes" => builder.max_response_bytes(value.extract()?),
-        "proxy" => builder.proxy(value.extract::<String>()?),
+        "max_response_bytes" => builder.max_response_bytes(setting(
+            name,
+            value,
+            "must be a whole number of bytes, and not negative",
+        )?),
+        "proxy" => builder.proxy(setting::<String>(name, value, TEXT)?),
         "extra_ca_certificates" => {
+            let wanted = "must be certificates in PEM form, each as text or bytes";
             let mut builder = builder;
-            for certificate in value.try_iter()? {
+            for certificate in value.try_iter().map_err(|_| refused(py, "config", name, wanted))? {
                 let certificate = certificate?;
                 let pem = match certificate.cast::<PyString>() {
                     Ok(text) => text.extract::<String>()?.into_bytes(),
-                    Err(_) => certificate.extract::<Vec<u8>>()?,
+                    Err(_) => setting(name, &certificate, wanted)?,
                 };
                 builder = builder.extra_ca_certificate(pem);
             }
             builder
         }
-        "user_agent_suffix" => builder.user_agent_suffix(value.extract::<String>()?),
-        "require_encryption" => builder.require_encryption(value.extract()?),
-        "clock" => builder.clock(Arc::clone(&value.cast::<ManualClock>()?.get().0) as _),
+        "user_agent_suffix" => builder.user_agent_suffix(setting::<String>(name, value, TEXT)?),
+        "require_encryption" => builder.require_encryption(setting(name, value, "must be True or False")?),
+        "clock" => {
+            let clock = value.cast::<ManualClock>();
+            let clock = clock.map_err(|_| refused(py, "config", name, "must be a ManualClock"))?;
+            builder.clock(Arc::clone(&clock.get().0) as _)
+        }
         other => return Err(PyTypeError::new_err(format!("there is no setting {other}"))),
     })
 }

@@ -13,6 +13,14 @@ use serde_json::{Map, Value};
 
 use crate::error::{Raise, refused};
 
+/// A value of the type that a setting has; `wanted` says what may be given.
+pub(crate) fn taken<'py, T>(kind: &str, field: &str, value: &Bound<'py, PyAny>, wanted: &str) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py>,
+{
+    value.extract().map_err(|_| refused(value.py(), kind, field, wanted))
+}
+
 /// A length of time: seconds, or a `timedelta`.
 pub(crate) fn duration(field: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
     let py = value.py();

@@ -90,6 +90,22 @@ impl<T> Raise<T> for Result<T, StoreError> {
     }
 }
 
+/// What a panic becomes: the package has a defect. What it was has gone to standard error, and is not repeated here: nobody
+/// has looked whether it may be seen.
+pub(crate) fn defect(py: Python<'_>) -> PyErr {
+    let parts = PyDict::new(py);
+    let made = || {
+        parts.set_item("kind", "unknown")?;
+        parts.set_item("message", DEFECT)?;
+        parts.set_item("fields", PyDict::new(py))?;
+        maker(py)?.call((), Some(&parts))
+    };
+    made().map_or_else(|failure| failure, PyErr::from_value)
+}
+
+const DEFECT: &str =
+    "orgconnect has a defect, and the call was given up; standard error says where it is: please report it";
+
 /// An error that is noticed before the core is called: an argument that can't be converted.
 pub(crate) fn refused(py: Python<'_>, kind: &str, field: &str, message: &str) -> PyErr {
     let parts = PyDict::new(py);

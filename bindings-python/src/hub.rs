@@ -80,19 +80,29 @@ impl Hub {
         }
     }
 
-    /// Delivers what has completed.
+    /// Delivers what has completed. What one delivery raises, such as `KeyboardInterrupt`, keeps none of the others back.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        let mut raised = Ok(());
         for (number, deliver) in self.done.take() {
             let Some(waiting) = lock(&self.waiting).remove(&number) else { continue };
-            let future = waiting.future.bind(py);
-            if future.call_method0(intern!(py, "done"))?.is_truthy()? {
-                continue;
+            if let Err(error) = waiting.deliver(py, deliver) {
+                raised = Err(error);
             }
-            match deliver(py) {
-                Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
-                Err(error) => future.call_method1(intern!(py, "set_exception"), (error,))?,
-            };
         }
+        raised
+    }
+}
+
+impl Waiting {
+    fn deliver(self, py: Python<'_>, deliver: Deliver) -> PyResult<()> {
+        let future = self.future.bind(py);
+        if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+            return Ok(());
+        }
+        match deliver(py) {
+            Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
+            Err(error) => future.call_method1(intern!(py, "set_exception"), (error,))?,
+        };
         Ok(())
     }
 }

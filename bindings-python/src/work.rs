@@ -2,16 +2,21 @@
 
 use std::{
     future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{Mutex, PoisonError},
     task::Poll,
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 use tokio::time::sleep;
 
-use crate::{error::raised, process, runtime};
+use crate::{
+    error::{defect, raised},
+    process, runtime,
+};
 
 /// How often a waiting thread looks whether a signal has arrived: Ctrl-C is answered within this time.
 const LOOK: Duration = Duration::from_millis(50);
@@ -30,14 +35,19 @@ impl Work {
         call: impl Future<Output = orgconnect::Result<T>> + Send + 'static,
         convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
     ) -> Self {
-        let begun = async move {
-            let result = call.await;
-            let deliver: Deliver = Box::new(move |py| match result {
-                Ok(value) => convert(py, value),
-                Err(error) => Err(raised(py, &error)),
+        // A panic is an outcome, too: the caller is not to wait for ever, nor the process to end. Combined rather than
+        // awaited: an `async` block would hold, and move, the call twice.
+        let begun = AssertUnwindSafe(call).catch_unwind().map(move |result| {
+            let deliver: Deliver = Box::new(move |py| {
+                let converted = catch_unwind(AssertUnwindSafe(|| match result {
+                    Ok(Ok(value)) => convert(py, value),
+                    Ok(Err(error)) => Err(raised(py, &error)),
+                    Err(_) => Err(defect(py)),
+                }));
+                converted.unwrap_or_else(|_| Err(defect(py)))
             });
             deliver
-        };
+        });
         Self(Mutex::new(Some(Box::pin(begun))))
     }
 
@@ -54,6 +64,18 @@ impl Work {
         let begun = self.take()?;
         let deliver = py.detach(|| drive(begun))?;
         deliver(py)
+    }
+
+    /// One that panics: while it is carried out, or while its result is converted. For the tests of this package.
+    #[cfg(debug_assertions)]
+    #[staticmethod]
+    fn _panicking(late: bool) -> Self {
+        let call = async move {
+            tokio::task::yield_now().await;
+            assert!(late, "a test asked for this panic, while the call is made");
+            Ok(())
+        };
+        Self::new(call, |_, ()| panic!("a test asked for this panic, while the result is converted"))
     }
 }
 

@@ -164,7 +164,7 @@ async def test_a_client_settles_in_the_end(orgconnect_sandbox: Sandbox) -> None:
 
 def test_a_synchronous_program_never_imports_asyncio() -> None:
     code = "import sys, orgconnect; assert 'asyncio' not in sys.modules, 'asyncio'"
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
 
 
 def test_a_program_that_ends_with_calls_under_way_ends() -> None:
@@ -183,7 +183,7 @@ print("ended")
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": ":".join(sys.path)},
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
         capture_output=True,
         text=True,
         timeout=60,

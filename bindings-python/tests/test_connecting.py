@@ -143,11 +143,29 @@ def test_a_token_is_handed_out_as_a_secret_and_refreshed_on_demand(
         ({"proxy": "::"}, "proxy"),
         ({"extra_ca_certificates": ["no certificate"]}, "extra_ca_certificate"),
         ({"user_agent_suffix": "a\r\nb"}, "user_agent_suffix"),
+        # Values of other types, which no type checker was asked about.
+        ({"client_id": None}, "client_id"),
+        ({"client_secret": 7}, "client_secret"),
+        ({"data_center": 7}, "data_center"),
+        ({"base_url": b"https://api.cronofy.com"}, "base_url"),
+        ({"store": "tokens.db"}, "store"),
+        ({"store": object()}, "store"),
+        ({"retry": 3}, "retry"),
+        ({"retry": orgconnect.RetryPolicy(attempts=-1)}, "retry"),
+        ({"rate_limit": 50}, "rate_limit"),
+        ({"rate_limit": orgconnect.RateLimit(per_minute=0.5)}, "rate_limit"),  # type: ignore[arg-type]
+        ({"max_response_bytes": -1}, "max_response_bytes"),
+        ({"proxy": 8080}, "proxy"),
+        ({"extra_ca_certificates": 7}, "extra_ca_certificates"),
+        ({"extra_ca_certificates": [7]}, "extra_ca_certificates"),
+        ({"user_agent_suffix": 2.1}, "user_agent_suffix"),
+        ({"require_encryption": "yes"}, "require_encryption"),
+        ({"clock": datetime.now(timezone.utc)}, "clock"),
     ],
 )
 def test_a_wrong_setting_is_named_before_any_io(settings: dict[str, object], field: str) -> None:
     with pytest.raises(orgconnect.ConfigError) as raised:
-        Client("id", "secret-canary", **settings)  # type: ignore[arg-type]
+        Client(**{"client_id": "id", "client_secret": "secret-canary", **settings})  # type: ignore[arg-type]
     assert field in raised.value.fields
     assert "secret-canary" not in repr(raised.value)
 

@@ -133,6 +133,28 @@ def test_asyncio_works_in_a_forked_child() -> None:
         assert asyncio.run(count()) == 5
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_refresher_of_the_parent_is_not_at_work_in_a_forked_child(tmp_path: Path) -> None:
+    with Sandbox() as sandbox:
+        client = sandbox.client(store=orgconnect.SqliteStore(tmp_path / "tokens.db"))
+        sandbox.connect(client)
+        refresher = client.refresher(interval=0.01)
+        refresher.start()
+
+        def work() -> None:
+            # As a program does that has its stop registered for the end.
+            assert refresher.stop().rounds == 0
+            with refresher:
+                until = time.monotonic() + 15
+                while not refresher.stats().rounds:
+                    assert time.monotonic() < until
+                    time.sleep(0.01)
+            assert refresher.run_once().rounds == 1
+
+        assert in_a_child(work) == 0
+        assert refresher.stop().rounds > 0
+
+
 def test_ctrl_c_interrupts_a_call_that_waits() -> None:
     code = """
 import signal, threading, os, time

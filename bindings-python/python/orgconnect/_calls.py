@@ -57,6 +57,8 @@ class Operation(Generic[T]):
 
     def encode(self, arguments: dict[str, Any]) -> bytes:
         """The arguments that were given. None is one where it removes a value, and otherwise the same as nothing."""
+        if not arguments:
+            return b"{}"
         nullable = self.nullable
         return encode(
             {

@@ -116,7 +116,9 @@ class _Client:
             "rate_limit": rate_limit,
             "max_response_bytes": max_response_bytes,
             "proxy": proxy,
-            "extra_ca_certificates": list(extra_ca_certificates) or None,
+            "extra_ca_certificates": (
+                [extra_ca_certificates] if isinstance(extra_ca_certificates, (str, bytes)) else extra_ca_certificates
+            ),
             "user_agent_suffix": user_agent_suffix,
             "clock": clock,
         }

@@ -14,12 +14,26 @@ T = TypeVar("T")
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
 
+# The loop of the last call, which mostly is that of the next one: quicker to compare than to look up.
+_recent: tuple[weakref.ref[asyncio.AbstractEventLoop], Hub] | None = None
+
 
 def _hub(loop: asyncio.AbstractEventLoop) -> Hub:
-    hub = _hubs.get(loop)
-    if hub is None:
-        hub = _hubs[loop] = _watched(loop)
-    return hub
+    global _recent
+    recent = _recent
+    if recent is not None and recent[0]() is loop:
+        return recent[1]
+    found = _hubs.get(loop)
+    if found is None:
+        found = _hubs[loop] = _watched(loop)
+    _recent = (weakref.ref(loop, _forget), found)
+    return found
+
+
+def _forget(gone: weakref.ref[asyncio.AbstractEventLoop]) -> None:
+    global _recent
+    if _recent is not None and _recent[0] is gone:
+        _recent = None
 
 
 def _watched(loop: asyncio.AbstractEventLoop) -> Hub:
@@ -44,7 +58,7 @@ async def outcome(work: Work[T]) -> T:
     goes on.
     """
     loop = asyncio.get_running_loop()
-    hub = _hubs.get(loop) or _hub(loop)
+    hub = _hub(loop)
     future: asyncio.Future[T] = loop.create_future()
     number = hub.start(work, future)
     try:

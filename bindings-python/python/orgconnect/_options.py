@@ -46,7 +46,11 @@ def call_options(retries: int | None, extra: dict[str, Any] | None) -> tuple[int
     from ._calls import encode
     from ._errors import InvalidError
 
-    if retries is not None and retries < 0:
-        raise InvalidError.of("retries", "must not be negative; 0 switches repeating off")
+    if retries is not None and not _is_count(retries):
+        raise InvalidError.of("retries", "must be a whole number, and not negative; 0 switches repeating off")
     attempts = None if retries is None else retries + 1
     return attempts, None if extra is None else encode(extra)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value < 2**31
