@@ -13,6 +13,7 @@ use crate::{
     clock::ManualClock,
     connection::{Connection, summary},
     convert::{connection_id, duration, taken},
+    ending::detach,
     error::{Raise, refused},
     handle::{Base, Handle},
     pending::PendingAuthorization,
@@ -76,7 +77,7 @@ impl Client {
                 builder = set(builder, &name, &value)?;
             }
         }
-        let live = py.detach(|| between_forks(|| Live::new(builder, store))).or_raise(py)?;
+        let live = detach(py, || between_forks(|| Live::new(builder, store))).or_raise(py)?;
         Ok(Self(Arc::new(live)))
     }
 

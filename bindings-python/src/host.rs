@@ -13,7 +13,10 @@ use orgconnect::{
 };
 use pyo3::{IntoPyObjectExt, prelude::*};
 
-use crate::store::{kind, listed};
+use crate::{
+    ending::Asking,
+    store::{kind, listed},
+};
 
 pub(crate) struct HostAdapter {
     identity: String,
@@ -35,6 +38,7 @@ impl HostAdapter {
         let call = Arc::clone(&self.call);
         let ended = || StoreError::new(StoreErrorKind::Unavailable, "the interpreter has ended");
         let work = move || {
+            let _asking = Asking::unless_near()?;
             Python::try_attach(|py| {
                 let result = arguments(py).and_then(|arguments| call.bind(py).call1((method, arguments)));
                 result.and_then(|result| read(&result)).map_err(|raised| failed(py, method, raised))

@@ -13,6 +13,7 @@ use futures_util::future::{AbortHandle, abortable};
 use pyo3::{intern, prelude::*};
 
 use crate::{
+    ending::Asking,
     runtime,
     work::{Deliver, Work},
 };
@@ -167,6 +168,7 @@ impl Bell {
                 // The interpreter may be busy, so not on the thread that completes calls. A loop that is closed needs no
                 // waking, and an interpreter that ends takes no calls.
                 tokio::task::spawn_blocking(move || {
+                    let _asking = Asking::unless_near()?;
                     Python::try_attach(|py| wake.call0(py).map(drop)).and_then(Result::ok)
                 });
             }

@@ -10,6 +10,7 @@ mod clock;
 mod connection;
 mod convert;
 mod embed;
+mod ending;
 mod error;
 mod handle;
 mod host;
@@ -36,6 +37,8 @@ mod _native {
     use crate::connection::Connection;
     #[pymodule_export]
     use crate::embed::EmbedTokens;
+    #[pymodule_export]
+    use crate::ending::before_end;
     #[pymodule_export]
     use crate::handle::{Batch, Handle, Reply};
     #[pymodule_export]

@@ -13,7 +13,10 @@ use std::{
 
 use pyo3::prelude::*;
 
-use crate::runtime::{self, BLOCKING};
+use crate::{
+    ending::{self, detach},
+    runtime::{self, BLOCKING},
+};
 
 /// How long a fork waits for others to come to rest.
 const REST: Duration = Duration::from_millis(500);
@@ -95,7 +98,7 @@ pub(crate) fn rest(rests: &Sender<()>, ended: &Receiver<()>) {
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
     // A store of the application's own may need the interpreter to come to its end.
-    let resting = py.detach(|| {
+    let resting = detach(py, || {
         let until = Instant::now() + REST;
         CLOSED.store(true, Ordering::SeqCst);
         while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < until {
@@ -153,5 +156,6 @@ pub(crate) fn after_fork_in_child() {
     let resting = std::mem::take(&mut *RESTING.lock().unwrap_or_else(PoisonError::into_inner));
     std::mem::forget(resting);
     INSIDE.store(0, Ordering::SeqCst);
+    ending::after_fork_in_child();
     CLOSED.store(false, Ordering::SeqCst);
 }

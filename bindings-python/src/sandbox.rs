@@ -12,7 +12,7 @@ use pyo3::{exceptions::PyOSError, prelude::*};
 
 use orgconnect_sandbox::Control;
 
-use crate::{convert::instant, process, runtime};
+use crate::{convert::instant, ending::detach, process, runtime};
 
 /// The sandboxes of this process.
 static RUNNING: Mutex<Vec<(String, Control)>> = Mutex::new(Vec::new());
@@ -64,7 +64,7 @@ impl Sandbox {
             builder = builder.time(instant("time", time)?);
         }
         let home = runtime::home()?;
-        let started = py.detach(|| home.wait_for(builder.start()));
+        let started = detach(py, || home.wait_for(builder.start()));
         let sandbox = started.map_err(|error| PyOSError::new_err(error.to_string()))?;
         running().push((sandbox.url().to_owned(), sandbox.control().clone()));
         Ok(Self {
@@ -83,7 +83,7 @@ impl Sandbox {
     /// Stops the server. A forked child leaves its parent's alone.
     fn stop(&self, py: Python<'_>) {
         let sandbox = self.take();
-        py.detach(|| drop(sandbox));
+        detach(py, || drop(sandbox));
     }
 }
 

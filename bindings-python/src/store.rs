@@ -10,6 +10,7 @@ use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
     convert::connection_id,
+    ending::detach,
     error::{Raise, raised},
     host::HostAdapter,
     process::{Renewed, between_forks},
@@ -89,7 +90,7 @@ fn opened<T>(
 where
     T: pyo3::PyClass<BaseType = Store>,
 {
-    let source = py.detach(|| between_forks(|| Source::new(open))).or_raise(py)?;
+    let source = detach(py, || between_forks(|| Source::new(open))).or_raise(py)?;
     Ok(PyClassInitializer::from(Store(source)).add_subclass(class))
 }
 
@@ -153,7 +154,7 @@ pub(crate) fn open_store(py: Python<'_>, text: String) -> PyResult<Store> {
         let open = Box::new(move || kept.clone().map_or_else(|| orgconnect::store::open(&text), Ok));
         Ok(Arc::new(Source { open, store }))
     };
-    Ok(Store(py.detach(|| between_forks(open)).or_raise(py)?))
+    Ok(Store(detach(py, || between_forks(open)).or_raise(py)?))
 }
 
 /// Keeps tokens in PostgreSQL, for any number of machines.
@@ -211,7 +212,7 @@ impl<T: Clone + Send> Prepared<T> {
         py: Python<'_>,
         open: impl Fn() -> Result<T, StoreError> + Send + Sync + 'static,
     ) -> PyResult<Self> {
-        let store = py.detach(|| between_forks(&open)).or_raise(py)?;
+        let store = detach(py, || between_forks(&open)).or_raise(py)?;
         Ok(Self(Arc::new((Renewed::new(store), Box::new(open)))))
     }
 
@@ -263,7 +264,7 @@ impl Keys {
 
     #[staticmethod]
     fn from_keyring(py: Python<'_>, service: &str, account: &str) -> PyResult<Self> {
-        Ok(Self(py.detach(|| orgconnect::Keys::from_keyring(service, account)).or_raise(py)?))
+        Ok(Self(detach(py, || orgconnect::Keys::from_keyring(service, account)).or_raise(py)?))
     }
 
     /// These keys, and older ones that are still read.

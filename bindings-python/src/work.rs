@@ -14,6 +14,7 @@ use pyo3::{exceptions::PyRuntimeError, prelude::*};
 use tokio::time::sleep;
 
 use crate::{
+    ending::{Asking, detach},
     error::{defect, raised},
     process, runtime,
 };
@@ -62,7 +63,7 @@ impl Work {
     /// Makes the call on this thread, with the interpreter free for others, and returns its result.
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let begun = self.take()?;
-        let deliver = py.detach(|| drive(begun))?;
+        let deliver = detach(py, || drive(begun))?;
         deliver(py)
     }
 
@@ -101,8 +102,11 @@ fn drive(mut begun: Begun) -> PyResult<Deliver> {
             return Ok(deliver);
         }
         // Handlers run here, where they may make calls of their own.
+        let asking = Asking::begin();
         #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough")]
-        if let Err(raised) = Python::attach(|py| py.check_signals()) {
+        let handled = Python::attach(|py| py.check_signals());
+        drop(asking);
+        if let Err(raised) = handled {
             home.keep_on();
             return Err(raised);
         }

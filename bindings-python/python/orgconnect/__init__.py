@@ -21,6 +21,7 @@ print(doc.userinfo.read())
 `orgconnect.webhooks`, stores of your own in `orgconnect.stores`, the sandbox for your tests in `orgconnect.testing`.
 """
 
+import atexit as _atexit
 import os as _os
 
 from msgspec import Struct as _Struct
@@ -71,6 +72,7 @@ from ._native import (
     Store,
     after_fork_in_child,
     after_fork_in_parent,
+    before_end,
     before_fork,
 )
 from ._options import DataCenter, RateLimit, RetryPolicy
@@ -166,3 +168,6 @@ def _before_fork() -> None:
 # A forked child has none of the threads that calls are made by: they rest while it is made, and it gets its own.
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(before=_before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)
+
+# Threads that call when the interpreter ends would be ended within the call.
+_atexit.register(before_end)
