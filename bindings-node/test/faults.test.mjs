@@ -4,7 +4,6 @@ import { execFile } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +16,7 @@ import { Client, SqliteStore, Webhooks } from 'orgconnect';
 import { verifyWebhook } from 'orgconnect/edge';
 import { Sandbox } from 'orgconnect/testing';
 
+import { calledOften, startTap } from './tap.mjs';
 import { world } from './world.mjs';
 
 const FULL = process.env.ORGCONNECT_FAULTS === 'full';
@@ -130,19 +130,15 @@ describe('faults', () => {
       const canary = 'CRN_canary_of_b1';
       const issued = new Set([canary, sandbox.clientSecret]);
       // What the sandbox answers with passes by here, so that every token is known.
-      const tap = createTap(sandbox.url, (text) => {
+      const baseUrl = await startTap(t, sandbox, (text) => {
         for (const [, token] of text.matchAll(/"(?:access|refresh)_token":"([^"]+)"/g)) issued.add(token);
       });
-      await new Promise((resolve) => tap.listen(0, '127.0.0.1', resolve));
-      t.after(() => tap.close());
-      const { port } = tap.address();
-      await sandbox.control('POST', '/sandbox/host_ports', { port });
       const env = {
         ...process.env,
         RUST_LOG: 'trace',
         RUST_BACKTRACE: 'full',
         DEBUG: '*',
-        ORGCONNECT_BASE_URL: `http://127.0.0.1:${port}`,
+        ORGCONNECT_BASE_URL: baseUrl,
         ORGCONNECT_CLIENT_ID: sandbox.clientId,
         ORGCONNECT_CLIENT_SECRET: sandbox.clientSecret,
         ORGCONNECT_STORE: `sqlite:${join(folder, 'tokens.db')}`,
@@ -302,14 +298,11 @@ describe('faults', () => {
       const folder = mkdtempSync(join(tmpdir(), 'orgconnect-'));
       t.after(() => rmSync(folder, { recursive: true, force: true }));
       const path = join(folder, 'tokens.db');
-      const { sandbox } = await world(t, {
-        settings: { store: new SqliteStore(path) },
-        sandbox: { clock: undefined },
-      });
+      const { sandbox, baseUrl } = await calledOften(t, path);
       const worker = fileURLToPath(new URL('./leak-worker.mjs', import.meta.url));
       const env = {
         ...process.env,
-        ORGCONNECT_BASE_URL: sandbox.url,
+        ORGCONNECT_BASE_URL: baseUrl,
         ORGCONNECT_CLIENT_ID: sandbox.clientId,
         ORGCONNECT_CLIENT_SECRET: sandbox.clientSecret,
         ORGCONNECT_STORE: `sqlite:${path}`,
@@ -327,28 +320,6 @@ describe('faults', () => {
     },
   );
 });
-
-/** Stands before the sandbox, and hands on what it answers. */
-function createTap(url, told) {
-  return createHttpServer(async (request, response) => {
-    const parts = [];
-    for await (const part of request) parts.push(part);
-    const { method, headers } = request;
-    const onward = httpRequest(url + request.url, { method, headers }, async (answer) => {
-      const body = [];
-      try {
-        for await (const part of answer) body.push(part);
-      } catch {
-        return response.destroy();
-      }
-      told(Buffer.concat(body).toString());
-      response.writeHead(answer.statusCode, answer.rawHeaders);
-      response.end(Buffer.concat(body));
-    });
-    onward.on('error', () => response.destroy());
-    onward.end(Buffer.concat(parts));
-  });
-}
 
 /** What the other tests print. */
 async function wholeSuite(env) {

@@ -8,9 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { SqliteStore } from 'orgconnect';
-
-import { world } from './world.mjs';
+import { calledOften } from './tap.mjs';
 
 const [copy, calls, runtime] = process.argv.slice(2);
 const THREADS = 4;
@@ -41,12 +39,9 @@ test(`${calls} calls read and write nothing that isn't there, and leave less tha
   const folder = mkdtempSync(join(tmpdir(), 'orgconnect-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const store = join(folder, 'tokens.db');
-  const { sandbox } = await world(t, {
-    settings: { store: new SqliteStore(store) },
-    sandbox: { clock: undefined },
-  });
+  const { sandbox, baseUrl } = await calledOften(t, store);
   const { found, report } = await sanitized('leak-worker.mjs', [calls, String(THREADS)], {
-    ORGCONNECT_BASE_URL: sandbox.url,
+    ORGCONNECT_BASE_URL: baseUrl,
     ORGCONNECT_CLIENT_ID: sandbox.clientId,
     ORGCONNECT_CLIENT_SECRET: sandbox.clientSecret,
     ORGCONNECT_STORE: `sqlite:${store}`,
