@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-faults-python test-asan wheel-python bench-python test-kotlin test-faults-kotlin test-faults-node jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
+.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-faults-python test-asan wheel-python bench-python test-kotlin test-faults-kotlin test-faults-node test-asan-node jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -77,6 +77,10 @@ test-faults-kotlin: ## Run the tests of the Kotlin package with the full numbers
 test-faults-node: ## Run the tests of the npm package with the full numbers of the fault rows
 	@tools/setup compiler browser services typescript examples
 	@ORGCONNECT_FAULTS=full tools/test node
+
+test-asan-node: ## Make CALLS=100000 calls from Node with the native part under the address sanitizer
+	@tools/setup compiler typescript
+	@CALLS="$(CALLS)" tools/node-asan
 
 jar: ## Build the packages for the JVM as they are shipped, and run a program that has nothing but the JAR
 	@tools/setup compiler kotlin
