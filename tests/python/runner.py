@@ -196,6 +196,8 @@ class _Runner:
             self._visit(step)
         elif "advance" in step:
             assert self._sandbox.clock is not None, "a scenario on the real clock can't move it"
+            # The two clocks don't move at one moment: a reply that is on its way would say that the other one is wrong.
+            self._calls.result(self._client.settle())
             self._sandbox.advance(step["advance"])
         elif "counters" in step:
             matches(self._names.resolve(step["counters"]), self._sandbox.counters())
