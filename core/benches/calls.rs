@@ -68,16 +68,16 @@ fn send(criterion: &mut Criterion) {
     let ours =
         || async { account.send("userinfo.read", Map::new()).await.unwrap().decode::<Value>().unwrap() };
     let userinfo = format!("{url}/v1/userinfo");
-    let reqwest = reqwest::Client::builder().no_proxy().build().unwrap();
+    let bare_reqwest = reqwest::Client::builder().no_proxy().build().unwrap();
     let with_reqwest = || async {
-        let request = reqwest
+        let request = bare_reqwest
             .get(&userinfo)
             .header("authorization", "Bearer CLIENT_SECRET")
             .header("cronofy-impersonate", "acc_5700a00eb0ccd07000000000");
         let body = request.send().await.unwrap().bytes().await.unwrap();
         serde_json::from_slice::<Value>(&body).unwrap()
     };
-    let hyper =
+    let bare_hyper =
         hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let with_hyper = || async {
         let request = Request::get(&userinfo)
@@ -85,7 +85,7 @@ fn send(criterion: &mut Criterion) {
             .header("cronofy-impersonate", "acc_5700a00eb0ccd07000000000")
             .body(Empty::new())
             .unwrap();
-        let body = hyper.request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        let body = bare_hyper.request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
         serde_json::from_slice::<Value>(&body).unwrap()
     };
 
