@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-faults-python test-asan wheel-python bench-python test-kotlin test-faults-kotlin test-faults-node test-asan-node jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
+.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-faults-python test-asan wheel-python bench-python test-kotlin test-shrunk test-faults-kotlin test-faults-node test-asan-node jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -69,6 +69,10 @@ test-swift: ## Run the tests of the Swift package, the scenarios among them
 test-kotlin: ## Check the Kotlin package, and run its tests and the scenarios
 	@tools/setup compiler services kotlin
 	@tools/test kotlin
+
+test-shrunk: ## Shrink the Kotlin package for apps with R8, and run a program on what is left
+	@tools/setup compiler services shrinker
+	@tools/test shrunk
 
 test-faults-kotlin: ## Run the tests of the Kotlin package with the full numbers of the fault rows
 	@tools/setup compiler services kotlin

@@ -46,9 +46,7 @@ struct Clinic {
 
     /// How often a refresh token was presented.
     func refreshes() async throws -> Int {
-        try await sandbox.requests(to: "/oauth/token").filter {
-            $0["body"]?.string?.contains("\"refresh_token\"") ?? false
-        }.count
+        try await sandbox.control("GET", "/sandbox/counters")["token_requests"]?["refresh_token"]?.integer ?? 0
     }
 
     /// The secrets that must not be seen anywhere.
