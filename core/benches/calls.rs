@@ -3,12 +3,7 @@
 //! has one of its own.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that can't go on stops")]
 
-use std::{
-    hint::black_box,
-    io::{Read, Write},
-    net::TcpListener,
-    time::Duration,
-};
+use std::{hint::black_box, time::Duration};
 
 use cpu_time::ThreadTime;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -18,31 +13,41 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioExecutor;
 use orgconnect::{AuthorizationRequest, Client};
 use serde_json::{Map, Value};
-use tokio::runtime::Builder;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    runtime::Builder,
+};
 
 const BODY: &str = r#"{"sub":"acc_5700a00eb0ccd07000000000","cronofy.type":"account","email":"doc@example.com","name":"Doc","zoneinfo":"Europe/London","cronofy.data":{"authorization":{"scope":"organizational_unit_scheduler","status":"active"}}}"#;
 
-/// Answers every request on every connection with the same reply.
+/// Answers every request on every connection with the same reply, all of them on one thread: where the system puts that
+/// thread is the same for everybody who is measured.
 fn serve() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
     let reply = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: bench\r\ncontent-length: {}\r\n\r\n{BODY}",
         BODY.len()
     );
     std::thread::spawn(move || {
-        for socket in listener.incoming().flatten() {
-            let (mut socket, reply) = (socket, reply.clone());
-            std::thread::spawn(move || {
-                socket.set_nodelay(true).unwrap();
-                let mut buffer = [0; 4096];
-                while socket.read(&mut buffer).is_ok_and(|count| count > 0) {
-                    if socket.write_all(reply.as_bytes()).is_err() {
-                        break;
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener).unwrap();
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let reply = reply.clone();
+                tokio::spawn(async move {
+                    socket.set_nodelay(true).unwrap();
+                    let mut buffer = [0; 4096];
+                    while socket.read(&mut buffer).await.is_ok_and(|count| count > 0) {
+                        if socket.write_all(reply.as_bytes()).await.is_err() {
+                            break;
+                        }
                     }
-                }
-            });
-        }
+                });
+            }
+        });
     });
     url
 }
