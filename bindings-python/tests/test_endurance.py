@@ -25,6 +25,15 @@ IS_FULL = os.environ.get("ORGCONNECT_FAULTS") == "full"
 IS_SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
 CALLS = (20_000 if IS_SANITIZED else 100_000) if IS_FULL else 800
 
+# How programs that await their calls begin.
+AWAITED = """
+import asyncio
+async def connected():
+    connection = await sandbox.connect_async(sandbox.async_client())
+    return await connection.organization.impersonate(email="doc@example.com")
+doc = asyncio.run(connected())
+"""
+
 # Each is a program that defines `many(calls)`.
 USES = {
     "calls": """
@@ -33,12 +42,8 @@ def many(calls):
     for _ in range(calls):
         doc.userinfo.read()
 """,
-    "awaited calls, 64 in flight": """
-import asyncio
-async def connected():
-    connection = await sandbox.connect_async(sandbox.async_client())
-    return await connection.organization.impersonate(email="doc@example.com")
-doc = asyncio.run(connected())
+    "awaited calls, 64 in flight": AWAITED
+    + """
 async def flight(calls):
     async def worker():
         for _ in range(calls // 64):
@@ -47,12 +52,8 @@ async def flight(calls):
 def many(calls):
     asyncio.run(flight(calls))
 """,
-    "cancelled calls": """
-import asyncio
-async def connected():
-    connection = await sandbox.connect_async(sandbox.async_client())
-    return await connection.organization.impersonate(email="doc@example.com")
-doc = asyncio.run(connected())
+    "cancelled calls": AWAITED
+    + """
 async def flight(calls):
     for _ in range(calls // 50):
         tasks = [asyncio.create_task(doc.userinfo.read()) for _ in range(50)]
