@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import subprocess
+import sys
 from datetime import date, datetime, timezone
 from typing import Any
 
@@ -126,3 +128,48 @@ def test_secrets_in_models_are_not_seen(sandbox: Sandbox) -> None:
     reply = account.link_tokens.create()
     assert isinstance(reply.link_token, Secret)
     assert reply.link_token.expose() not in repr(reply)
+
+
+# Each model is read for the first time by all threads at once, each of which may be interrupted at any step of it.
+FIRST = """
+import importlib, sys, threading
+from functools import partial
+import orgconnect
+from orgconnect import _calls, api
+sys.setswitchinterval(1e-6)
+class Reply:
+    status, request_id = 200, None
+    body = b'{"start": {"time": "2031-03-03", "tzid": "Etc/UTC"}, "events": [{"calendar_id": "c", "event_uid": "e"}]}'
+modules = [importlib.import_module(f"orgconnect.api.{area}") for area in api.AREAS]
+found = [value for module in modules for value in vars(module).values()]
+reads = [partial(operation.decode, Reply) for operation in found if isinstance(operation, _calls.Operation)]
+unions = [kind for kind in vars(api.shared).values() if hasattr(kind, "read")]
+reads += [partial(union.read, {"time": "2031-03-03", "tzid": "Etc/UTC"}) for union in unions]
+start = threading.Barrier(8)
+def work():
+    for read in reads:
+        start.wait()
+        try:
+            read()
+        except (orgconnect.DecodeError, ValueError):
+            pass
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(reads) > 60, len(unions) > 0)
+"""
+
+
+def test_models_may_be_read_for_the_first_time_by_many_threads_at_once() -> None:
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST],
+            env={"PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.stdout, done.returncode) == ("True True\n", 0), done.stderr

@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 import msgspec
 from msgspec import UNSET
 
-from ._decode import decode
+from ._decode import decode, decoder
 from ._errors import DecodeError
 from ._native import Handle
 from ._native import Reply as NativeReply
@@ -73,17 +73,12 @@ class Operation(Generic[T]):
         if self.reply is None:
             return None  # type: ignore[return-value]
         if self._decoder is None:
-            self._decoder = decoder(self.reply)
+            self._decoder = decoder(self.reply, _decode_other)
         body = reply.body
         if self.optional and not body.strip():
             return None  # type: ignore[return-value]
         value: T = decode(self.name, self.reply, self._decoder, reply)
         return value
-
-
-def decoder(reply: Any) -> msgspec.json.Decoder[Any]:
-    """A decoder for a model."""
-    return msgspec.json.Decoder(reply, dec_hook=_decode_other)
 
 
 def _decode_other(kind: Any, value: Any) -> Any:

@@ -4,6 +4,9 @@ missing it is left out, with a warning to the logger `orgconnect`.
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,6 +18,20 @@ from ._native import Reply
 _MOST = 100
 _PLACE = r" - at `\$(?P<path>.*)`$"
 _STEP = r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|\[\.\.\.\]"
+
+# While msgspec finds out how a class is read, it keeps what it has so far at the class, where any other thread takes it
+# for all there is, and crashes. So that is found out by one at a time, and never left half done in a forked child.
+_finding_out = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_finding_out.acquire, after_in_parent=_finding_out.release, after_in_child=_finding_out.release
+    )
+
+
+def decoder(kind: Any, read_other: Callable[[Any, Any], Any]) -> msgspec.json.Decoder[Any]:
+    """A decoder for a model. Nothing is read into a model before there has been one."""
+    with _finding_out:
+        return msgspec.json.Decoder(kind, dec_hook=read_other)
 
 
 def decode(name: str, kind: Any, decoder: msgspec.json.Decoder[Any], reply: Reply) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ._decode import decoder
 from ._errors import InvalidError
 
 __all__ = ["UNSET", "Model", "OpenEnum", "Secret", "UnsetType"]
@@ -159,6 +160,7 @@ def union(name: str, *members: type[Any]) -> type[Any]:
             for model in models:
                 wanted = required.get(model)
                 if wanted is None:
+                    decoder(model, _read_inner)
                     fields = msgspec.structs.fields(model)
                     wanted = required[model] = frozenset(field.encode_name for field in fields if field.required)
                 if wanted <= value.keys():

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from ._decode import decoder
 from ._native import ReplayGuard as NativeReplayGuard
 from ._native import Verifier as NativeVerifier
 from ._options import Seconds
@@ -171,7 +172,7 @@ class Verifier:
         JSON. Answer 401 to the former.
         """
         name, fields = self._native.receive(signature, _raw(body))
-        notification: Notification = msgspec.json.decode(fields, type=_KINDS[name], dec_hook=_secret)
+        notification: Notification = decoder(_KINDS[name], _secret).decode(fields)
         return notification
 
     def __repr__(self) -> str:
