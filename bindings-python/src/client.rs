@@ -6,13 +6,13 @@ use orgconnect::{AuthorizationRequest, ClientBuilder, DataCenter, RateLimit, Ret
 use pyo3::{
     exceptions::PyTypeError,
     prelude::*,
-    types::{PyDict, PyList, PyString},
+    types::{PyDict, PyList},
 };
 
 use crate::{
     clock::ManualClock,
     connection::{Connection, summary},
-    convert::{connection_id, duration, taken},
+    convert::{Text, connection_id, duration, taken},
     ending::detach,
     error::{Raise, refused},
     handle::{Base, Handle},
@@ -86,26 +86,26 @@ impl Client {
         &self,
         py: Python<'_>,
         flow: &str,
-        redirect_uri: String,
+        redirect_uri: Text<'_>,
         settings: &Bound<'_, PyDict>,
     ) -> PyResult<PendingAuthorization> {
-        let request = request(flow, redirect_uri, settings)?;
+        let request = request(flow, redirect_uri.into(), settings)?;
         let client = self.0.client().or_raise(py)?;
         let pending = client.authorize(request).or_raise(py)?;
         Ok(PendingAuthorization::new(&client, pending))
     }
 
     /// Reads a pending authorization back from its text.
-    fn pending(&self, py: Python<'_>, text: &str) -> PyResult<PendingAuthorization> {
+    fn pending(&self, py: Python<'_>, text: Text<'_>) -> PyResult<PendingAuthorization> {
         let client = self.0.client().or_raise(py)?;
-        let pending = client.pending(text).or_raise(py)?;
+        let pending = client.pending(&text).or_raise(py)?;
         Ok(PendingAuthorization::new(&client, pending))
     }
 
     /// Completes an authorization.
-    fn complete(&self, py: Python<'_>, pending: &PendingAuthorization, callback: String) -> PyResult<Work> {
+    fn complete(&self, py: Python<'_>, pending: &PendingAuthorization, callback: Text<'_>) -> PyResult<Work> {
         let client = self.0.client().or_raise(py)?;
-        let (live, pending) = (Arc::clone(&self.0), pending.inner.clone());
+        let (live, pending, callback) = (Arc::clone(&self.0), pending.inner.clone(), String::from(callback));
         let call = async move { client.complete(&pending, callback.as_str()).await };
         Ok(Work::new(call, |py, connection| Connection::new(live, connection).into_object(py)))
     }
@@ -115,29 +115,30 @@ impl Client {
     fn complete_delegated(
         &self,
         py: Python<'_>,
-        code: String,
-        callback_url: String,
-        connection_id: Option<&str>,
+        code: Text<'_>,
+        callback_url: Text<'_>,
+        connection_id: Option<Text<'_>>,
     ) -> PyResult<Work> {
         let client = self.0.client().or_raise(py)?;
-        let id = connection_id.map(|id| self::connection_id(py, id)).transpose()?;
-        let live = Arc::clone(&self.0);
+        let id = connection_id.map(|id| self::connection_id(py, &id)).transpose()?;
+        let (live, code, callback_url) =
+            (Arc::clone(&self.0), String::from(code), String::from(callback_url));
         let call = async move { client.complete_delegated(code, &callback_url, id).await };
         Ok(Work::new(call, |py, connection| Connection::new(live, connection).into_object(py)))
     }
 
     /// Takes over a refresh token that was obtained elsewhere.
-    fn import_connection(&self, py: Python<'_>, id: &str, refresh_token: String) -> PyResult<Work> {
+    fn import_connection(&self, py: Python<'_>, id: Text<'_>, refresh_token: Text<'_>) -> PyResult<Work> {
         let client = self.0.client().or_raise(py)?;
-        let id = connection_id(py, id)?;
-        let live = Arc::clone(&self.0);
+        let id = connection_id(py, &id)?;
+        let (live, refresh_token) = (Arc::clone(&self.0), String::from(refresh_token));
         let call = async move { client.import_connection(id, refresh_token).await };
         Ok(Work::new(call, |py, connection| Connection::new(live, connection).into_object(py)))
     }
 
     /// A connection by its id.
-    fn connection(&self, py: Python<'_>, id: &str) -> PyResult<Connection> {
-        let connection = self.0.client().or_raise(py)?.connection(id).or_raise(py)?;
+    fn connection(&self, py: Python<'_>, id: Text<'_>) -> PyResult<Connection> {
+        let connection = self.0.client().or_raise(py)?.connection(&*id).or_raise(py)?;
         Ok(Connection::new(Arc::clone(&self.0), connection))
     }
 
@@ -146,31 +147,31 @@ impl Client {
         Handle::new(py, &self.0, Base::Client)
     }
 
-    fn organization(&self, py: Python<'_>, id: &str) -> PyResult<Handle> {
-        Handle::new(py, &self.0, Base::Organization(connection_id(py, id)?))
+    fn organization(&self, py: Python<'_>, id: Text<'_>) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::Organization(connection_id(py, &id)?))
     }
 
     fn internal_organization(&self, py: Python<'_>) -> PyResult<Handle> {
         Handle::new(py, &self.0, Base::InternalOrganization)
     }
 
-    fn account(&self, py: Python<'_>, id: &str) -> PyResult<Handle> {
-        Handle::new(py, &self.0, Base::Account(connection_id(py, id)?))
+    fn account(&self, py: Python<'_>, id: Text<'_>) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::Account(connection_id(py, &id)?))
     }
 
-    fn service_account(&self, py: Python<'_>, id: &str) -> PyResult<Handle> {
-        Handle::new(py, &self.0, Base::ServiceAccount(connection_id(py, id)?))
+    fn service_account(&self, py: Python<'_>, id: Text<'_>) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::ServiceAccount(connection_id(py, &id)?))
     }
 
-    fn admin(&self, py: Python<'_>, key: String) -> PyResult<Handle> {
-        Handle::new(py, &self.0, Base::Admin(key.into()))
+    fn admin(&self, py: Python<'_>, key: Text<'_>) -> PyResult<Handle> {
+        Handle::new(py, &self.0, Base::Admin(String::from(key).into()))
     }
 
     /// Opens an application calendar.
-    fn application_calendar(&self, py: Python<'_>, application_calendar_id: String) -> PyResult<Work> {
+    fn application_calendar(&self, py: Python<'_>, application_calendar_id: Text<'_>) -> PyResult<Work> {
         let client = self.0.client().or_raise(py)?;
-        let live = Arc::clone(&self.0);
-        let call = async move { client.application_calendar(&application_calendar_id).await };
+        let (live, id) = (Arc::clone(&self.0), String::from(application_calendar_id));
+        let call = async move { client.application_calendar(&id).await };
         Ok(Work::new(call, move |py, account| {
             let handle = Handle::of(&live, Base::Elsewhere, orgconnect::Handle::from(&account));
             Ok(Py::new(py, handle)?.into_any())
@@ -179,10 +180,15 @@ impl Client {
 
     /// Lists stored connections.
     #[pyo3(signature = (after, limit))]
-    fn connections(&self, py: Python<'_>, after: Option<&str>, limit: &Bound<'_, PyAny>) -> PyResult<Work> {
+    fn connections(
+        &self,
+        py: Python<'_>,
+        after: Option<Text<'_>>,
+        limit: &Bound<'_, PyAny>,
+    ) -> PyResult<Work> {
         let limit = taken("invalid", "limit", limit, "must be a whole number, and not negative")?;
         let client = self.0.client().or_raise(py)?;
-        let after = after.map(|id| connection_id(py, id)).transpose()?;
+        let after = after.map(|id| connection_id(py, &id)).transpose()?;
         let call = async move { client.connections(after.as_ref(), limit).await };
         Ok(Work::new(call, |py, summaries| {
             let list = PyList::empty(py);
@@ -194,8 +200,8 @@ impl Client {
     }
 
     /// Revokes whatever a `sub` granted.
-    fn revoke_sub(&self, py: Python<'_>, sub: String) -> PyResult<Work> {
-        let client = self.0.client().or_raise(py)?;
+    fn revoke_sub(&self, py: Python<'_>, sub: Text<'_>) -> PyResult<Work> {
+        let (client, sub) = (self.0.client().or_raise(py)?, String::from(sub));
         let call = async move { client.revoke_sub(&sub).await };
         Ok(Work::new(call, |py, ()| Ok(py.None())))
     }
@@ -272,8 +278,8 @@ fn set(builder: ClientBuilder, name: &str, value: &Bound<'_, PyAny>) -> PyResult
             let mut builder = builder;
             for certificate in value.try_iter().map_err(|_| refused(py, "config", name, wanted))? {
                 let certificate = certificate?;
-                let pem = match certificate.cast::<PyString>() {
-                    Ok(text) => text.extract::<String>()?.into_bytes(),
+                let pem = match certificate.extract::<String>() {
+                    Ok(text) => text.into_bytes(),
                     Err(_) => setting(name, &certificate, wanted)?,
                 };
                 builder = builder.extra_ca_certificate(pem);
@@ -291,11 +297,18 @@ fn set(builder: ClientBuilder, name: &str, value: &Bound<'_, PyAny>) -> PyResult
     })
 }
 
+fn argument<'py, T>(name: &str, value: &Bound<'py, PyAny>, wanted: &str) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py>,
+{
+    taken("invalid", name, value, wanted)
+}
+
 /// What to ask an owner for.
 fn request(flow: &str, redirect_uri: String, settings: &Bound<'_, PyDict>) -> PyResult<AuthorizationRequest> {
-    let scopes = |name| -> PyResult<Vec<String>> {
+    let scopes = |name: &str| -> PyResult<Vec<String>> {
         match settings.get_item(name)? {
-            Some(scopes) if !scopes.is_none() => scopes.extract(),
+            Some(scopes) if !scopes.is_none() => argument(name, &scopes, "must be a list of texts"),
             _ => Ok(Vec::new()),
         }
     };
@@ -313,15 +326,15 @@ fn request(flow: &str, redirect_uri: String, settings: &Bound<'_, PyDict>) -> Py
             continue;
         }
         request = match name.as_str() {
-            "locale" => request.locale(value.extract::<String>()?),
-            "payload" => request.payload(value.extract::<String>()?),
-            "state" => request.state(value.extract::<String>()?),
-            "avoid_linking" => request.avoid_linking(value.extract()?),
-            "provider_name" => request.provider_name(value.extract::<String>()?),
-            "link_token" => request.link_token(value.extract::<String>()?),
-            "connection_id" => request.connection_id(value.extract::<String>()?),
+            "locale" => request.locale(argument::<String>(&name, &value, TEXT)?),
+            "payload" => request.payload(argument::<String>(&name, &value, TEXT)?),
+            "state" => request.state(argument::<String>(&name, &value, TEXT)?),
+            "avoid_linking" => request.avoid_linking(argument(&name, &value, "must be True or False")?),
+            "provider_name" => request.provider_name(argument::<String>(&name, &value, TEXT)?),
+            "link_token" => request.link_token(argument::<String>(&name, &value, TEXT)?),
+            "connection_id" => request.connection_id(argument::<String>(&name, &value, TEXT)?),
             "lifetime" => request.lifetime(duration(&name, &value)?),
-            "delegated_scopes" => request.delegated_scopes(value.extract::<Vec<String>>()?),
+            "delegated_scopes" => request.delegated_scopes(scopes(&name)?),
             _ => request,
         };
     }

@@ -1,17 +1,49 @@
 //! Takes Python's values for the core's types: durations, ids, JSON.
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use jiff::Timestamp;
 use orgconnect::ConnectionId;
 use pyo3::{
     intern,
     prelude::*,
-    types::{PyDateTime, PyTzInfo},
+    types::{PyDateTime, PyString, PyTzInfo},
 };
 use serde_json::{Map, Value};
 
-use crate::error::{Raise, refused};
+use crate::error::{Raise, noticed, refused};
+
+/// Text. Python's may hold half of a surrogate pair, which can't be encoded, and its own exception for that shows the text,
+/// which may be a secret.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'a>(&'a str);
+
+impl<'a> FromPyObject<'a, '_> for Text<'a> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, '_, PyAny>) -> PyResult<Self> {
+        let text = <&str>::extract(value);
+        let is_halved = text.is_err() && value.is_instance_of::<PyString>();
+        text.map(Self)
+            .map_err(|error| if is_halved { noticed(value.py(), "invalid", HALVED, None) } else { error })
+    }
+}
+
+const HALVED: &str = "a text can't be encoded: it holds half of a character, a surrogate without its pair";
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0
+    }
+}
+
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> Self {
+        text.0.to_owned()
+    }
+}
 
 /// A value of the type that a setting has; `wanted` says what may be given.
 pub(crate) fn taken<'py, T>(kind: &str, field: &str, value: &Bound<'py, PyAny>, wanted: &str) -> PyResult<T>

@@ -4,7 +4,7 @@ use orgconnect::SystemClock;
 use pyo3::prelude::*;
 
 use crate::{
-    convert::{object, optional_duration},
+    convert::{Text, object, optional_duration},
     error::Raise,
 };
 
@@ -18,11 +18,12 @@ impl EmbedTokens {
     #[pyo3(signature = (public_key, secret, lifetime = None))]
     fn new(
         py: Python<'_>,
-        public_key: String,
-        secret: String,
+        public_key: Text<'_>,
+        secret: Text<'_>,
         lifetime: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let tokens = orgconnect::EmbedTokens::new(public_key, secret).or_raise(py)?;
+        let tokens =
+            orgconnect::EmbedTokens::new(String::from(public_key), String::from(secret)).or_raise(py)?;
         Ok(Self(match optional_duration("lifetime", lifetime)? {
             Some(lifetime) => tokens.lifetime(lifetime).or_raise(py)?,
             None => tokens,

@@ -93,14 +93,7 @@ impl<T> Raise<T> for Result<T, StoreError> {
 /// What a panic becomes: the package has a defect. What it was has gone to standard error, and is not repeated here: nobody
 /// has looked whether it may be seen.
 pub(crate) fn defect(py: Python<'_>) -> PyErr {
-    let parts = PyDict::new(py);
-    let made = || {
-        parts.set_item("kind", "unknown")?;
-        parts.set_item("message", DEFECT)?;
-        parts.set_item("fields", PyDict::new(py))?;
-        maker(py)?.call((), Some(&parts))
-    };
-    made().map_or_else(|failure| failure, PyErr::from_value)
+    noticed(py, "unknown", DEFECT, None)
 }
 
 const DEFECT: &str =
@@ -108,13 +101,19 @@ const DEFECT: &str =
 
 /// An error that is noticed before the core is called: an argument that can't be converted.
 pub(crate) fn refused(py: Python<'_>, kind: &str, field: &str, message: &str) -> PyErr {
-    let parts = PyDict::new(py);
+    noticed(py, kind, &format!("{field}: {message}"), Some((field, message)))
+}
+
+/// An error that is not the core's, with its complaint about a field.
+pub(crate) fn noticed(py: Python<'_>, kind: &str, message: &str, complaint: Option<(&str, &str)>) -> PyErr {
     let made = || {
+        let (parts, fields) = (PyDict::new(py), PyDict::new(py));
+        if let Some((field, complaint)) = complaint {
+            fields.set_item(field, PyList::new(py, [("errors.invalid", complaint)])?)?;
+        }
         parts.set_item("kind", kind)?;
-        parts.set_item("message", format!("{field}: {message}"))?;
-        let complaints = PyDict::new(py);
-        complaints.set_item(field, PyList::new(py, [("errors.invalid", message)])?)?;
-        parts.set_item("fields", complaints)?;
+        parts.set_item("message", message)?;
+        parts.set_item("fields", fields)?;
         maker(py)?.call((), Some(&parts))
     };
     made().map_or_else(|failure| failure, PyErr::from_value)

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     client::Live,
-    convert::{json, object, optional_duration},
+    convert::{Text, json, object, optional_duration, taken},
     error::{Raise, raised, refused},
     process::Renewed,
     work::Work,
@@ -114,17 +114,17 @@ impl Handle {
 #[pymethods]
 impl Handle {
     /// Calls an operation by its name, with its arguments as the text of one JSON object.
-    fn send(&self, py: Python<'_>, operation: &str, arguments: &[u8]) -> PyResult<Work> {
+    fn send(&self, py: Python<'_>, operation: Text<'_>, arguments: &[u8]) -> PyResult<Work> {
         let handle = self.handle(py)?;
-        let (operation, arguments) = (operation.to_owned(), arguments.to_owned());
+        let (operation, arguments) = (String::from(operation), arguments.to_owned());
         let call = async move { handle.send_json(&operation, &arguments).await };
         Ok(Work::new(call, Reply::deliver))
     }
 
     /// Follows the link to a next page.
-    fn follow(&self, py: Python<'_>, operation: &str, next_page: &str) -> PyResult<Work> {
+    fn follow(&self, py: Python<'_>, operation: Text<'_>, next_page: Text<'_>) -> PyResult<Work> {
         let handle = self.handle(py)?;
-        let (operation, next_page) = (operation.to_owned(), next_page.to_owned());
+        let (operation, next_page) = (String::from(operation), String::from(next_page));
         let call = async move { handle.follow(&operation, &next_page).await };
         Ok(Work::new(call, Reply::deliver))
     }
@@ -133,14 +133,19 @@ impl Handle {
     fn request(
         &self,
         py: Python<'_>,
-        method: &str,
-        path: String,
-        query: Vec<(String, String)>,
+        method: Text<'_>,
+        path: Text<'_>,
+        query: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
         body: Option<&[u8]>,
     ) -> PyResult<Work> {
         let handle = self.handle(py)?;
         let method: http::Method =
             method.parse().map_err(|_| refused(py, "invalid", "method", "is no HTTP method"))?;
+        let text = |part: &Bound<'_, PyAny>| {
+            taken::<String>("invalid", "query", part, "must be names and values that are text")
+        };
+        let pairs = query.into_iter().map(|(name, value)| Ok((text(&name)?, text(&value)?)));
+        let (path, query) = (String::from(path), pairs.collect::<PyResult<Vec<_>>>()?);
         let body: Option<Value> = body
             .map(|body| {
                 serde_json::from_slice(body).map_err(|_| refused(py, "invalid", "body", "must be JSON"))
@@ -184,15 +189,15 @@ impl Handle {
     }
 
     /// Acts as the member with this `sub`.
-    fn impersonate(&self, py: Python<'_>, sub: &str) -> PyResult<Self> {
-        let account = self.organization(py)?.impersonate(sub).or_raise(py)?;
-        Ok(self.member(Sub::new(sub).or_raise(py)?, &account))
+    fn impersonate(&self, py: Python<'_>, sub: Text<'_>) -> PyResult<Self> {
+        let account = self.organization(py)?.impersonate(&*sub).or_raise(py)?;
+        Ok(self.member(Sub::new(&*sub).or_raise(py)?, &account))
     }
 
     /// Acts as the member with this e-mail address.
-    fn impersonate_email(slf: Bound<'_, Self>, email: String) -> PyResult<Work> {
+    fn impersonate_email(slf: Bound<'_, Self>, email: Text<'_>) -> PyResult<Work> {
         let organization = slf.get().organization(slf.py())?;
-        let this = slf.unbind();
+        let (this, email) = (slf.unbind(), String::from(email));
         let call = async move { organization.impersonate_email(&email).await };
         Ok(Work::new(call, move |py, account| {
             let sub = account.sub().cloned().ok_or_else(gone)?;
@@ -283,9 +288,9 @@ impl Batch {
     }
 
     /// Adds an operation by its name, with its arguments as the text of one JSON object.
-    fn add(&self, py: Python<'_>, operation: &str, arguments: &[u8]) -> PyResult<()> {
+    fn add(&self, py: Python<'_>, operation: Text<'_>, arguments: &[u8]) -> PyResult<()> {
         let arguments = object(py, "arguments", arguments)?;
-        self.lock().add(operation, arguments).map(|_| ()).or_raise(py)
+        self.lock().add(&operation, arguments).map(|_| ()).or_raise(py)
     }
 
     fn __len__(&self) -> usize {

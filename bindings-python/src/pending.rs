@@ -1,6 +1,10 @@
 //! An authorization that waits for its callback.
 
-use pyo3::{prelude::*, types::PyDateTime};
+use pyo3::{
+    exceptions::PyTypeError,
+    prelude::*,
+    types::{PyDateTime, PyDict},
+};
 
 use crate::convert::time;
 
@@ -51,6 +55,22 @@ impl PendingAuthorization {
     /// One opaque text for the owner's session. It is signed, not encrypted.
     fn serialize(&self) -> &str {
         &self.text
+    }
+
+    fn __copy__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __deepcopy__<'py>(slf: PyRef<'py, Self>, _memo: &Bound<'py, PyDict>) -> PyRef<'py, Self> {
+        slf
+    }
+
+    /// Only a client makes one, since it checks the text.
+    #[expect(clippy::unused_self, reason = "Python calls it as a method")]
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "a PendingAuthorization is not pickled; keep its serialize(), and give that to the client's complete() or pending()",
+        ))
     }
 
     fn __repr__(&self) -> String {

@@ -9,7 +9,7 @@ use orgconnect::{
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
-    convert::connection_id,
+    convert::{Text, connection_id},
     ending::detach,
     error::{Raise, raised},
     host::HostAdapter,
@@ -145,7 +145,8 @@ impl KeyringStore {
 
 /// The store that a text names.
 #[pyfunction]
-pub(crate) fn open_store(py: Python<'_>, text: String) -> PyResult<Store> {
+pub(crate) fn open_store(py: Python<'_>, text: Text<'_>) -> PyResult<Store> {
+    let text = String::from(text);
     let open = move || -> Result<Arc<Source>, StoreError> {
         let first = orgconnect::store::open(&text)?;
         // What is in memory is the same in a forked child; another store there would be empty.
@@ -166,7 +167,8 @@ pub(crate) struct PostgresStore {
 #[pymethods]
 impl PostgresStore {
     #[new]
-    fn new(py: Python<'_>, url: String) -> PyResult<PyClassInitializer<Self>> {
+    fn new(py: Python<'_>, url: Text<'_>) -> PyResult<PyClassInitializer<Self>> {
+        let url = String::from(url);
         let store = Prepared::new(py, move || orgconnect::PostgresStore::open(&url))?;
         let opened = store.clone();
         self::opened(py, Self { store }, move || opened.get().map(|store| Arc::new(store) as Shared))
@@ -188,7 +190,8 @@ pub(crate) struct RedisStore {
 #[pymethods]
 impl RedisStore {
     #[new]
-    fn new(py: Python<'_>, url: String) -> PyResult<PyClassInitializer<Self>> {
+    fn new(py: Python<'_>, url: Text<'_>) -> PyResult<PyClassInitializer<Self>> {
+        let url = String::from(url);
         let store = Prepared::new(py, move || orgconnect::RedisStore::open(&url))?;
         let opened = store.clone();
         self::opened(py, Self { store }, move || opened.get().map(|store| Arc::new(store) as Shared))
@@ -229,8 +232,8 @@ pub(crate) struct HostStore;
 impl HostStore {
     /// `call` carries out a method of the object, given its name and arguments.
     #[new]
-    fn new(py: Python<'_>, identity: String, call: Py<PyAny>) -> PyResult<PyClassInitializer<Self>> {
-        let store: Shared = Arc::new(HostAdapter::new(identity, call));
+    fn new(py: Python<'_>, identity: Text<'_>, call: Py<PyAny>) -> PyResult<PyClassInitializer<Self>> {
+        let store: Shared = Arc::new(HostAdapter::new(identity.into(), call));
         opened(py, Self, move || Ok(Arc::clone(&store)))
     }
 }
@@ -248,13 +251,13 @@ impl Keys {
     }
 
     #[staticmethod]
-    fn from_base64(py: Python<'_>, text: &str) -> PyResult<Self> {
-        Ok(Self(orgconnect::Keys::from_base64(text).or_raise(py)?))
+    fn from_base64(py: Python<'_>, text: Text<'_>) -> PyResult<Self> {
+        Ok(Self(orgconnect::Keys::from_base64(&text).or_raise(py)?))
     }
 
     #[staticmethod]
-    fn from_environment(py: Python<'_>, variable: &str) -> PyResult<Self> {
-        Ok(Self(orgconnect::Keys::from_environment(variable).or_raise(py)?))
+    fn from_environment(py: Python<'_>, variable: Text<'_>) -> PyResult<Self> {
+        Ok(Self(orgconnect::Keys::from_environment(&variable).or_raise(py)?))
     }
 
     #[staticmethod]
@@ -263,8 +266,8 @@ impl Keys {
     }
 
     #[staticmethod]
-    fn from_keyring(py: Python<'_>, service: &str, account: &str) -> PyResult<Self> {
-        Ok(Self(detach(py, || orgconnect::Keys::from_keyring(service, account)).or_raise(py)?))
+    fn from_keyring(py: Python<'_>, service: Text<'_>, account: Text<'_>) -> PyResult<Self> {
+        Ok(Self(detach(py, || orgconnect::Keys::from_keyring(&service, &account)).or_raise(py)?))
     }
 
     /// These keys, and older ones that are still read.
@@ -346,8 +349,8 @@ impl SealedStore {
     }
 
     /// Moves every record of a namespace to the current key.
-    fn rewrap_all(&self, py: Python<'_>, namespace: String) -> PyResult<Work> {
-        let store = self.sealed.get().or_raise(py)?;
+    fn rewrap_all(&self, py: Python<'_>, namespace: Text<'_>) -> PyResult<Work> {
+        let (store, namespace) = (self.sealed.get().or_raise(py)?, String::from(namespace));
         let call = async move { Ok(store.rewrap_all(&namespace).await?) };
         Ok(Work::new(call, |py, done| {
             let parts = PyDict::new(py);

@@ -7,7 +7,7 @@ use pyo3::{prelude::*, types::PyBytes};
 use serde_json::{Value, json};
 
 use crate::{
-    convert::{duration, json as text},
+    convert::{Text, duration, json as text, taken},
     error::Raise,
 };
 
@@ -18,28 +18,28 @@ pub(crate) struct Verifier(pub(crate) webhook::Verifier);
 #[pymethods]
 impl Verifier {
     #[new]
-    fn new(client_secret: String) -> Self {
-        Self(webhook::Verifier::new(client_secret))
+    fn new(client_secret: Text<'_>) -> Self {
+        Self(webhook::Verifier::new(String::from(client_secret)))
     }
 
     /// Accepts what another secret has signed, too.
-    fn or_secret(&self, client_secret: String) -> Self {
-        Self(self.0.clone().or_secret(client_secret))
+    fn or_secret(&self, client_secret: Text<'_>) -> Self {
+        Self(self.0.clone().or_secret(String::from(client_secret)))
     }
 
     /// Whether one of the signatures is that of the body.
-    fn verify(&self, signature: &str, body: &[u8]) -> bool {
-        self.0.verify(signature, body)
+    fn verify(&self, signature: Text<'_>, body: &[u8]) -> bool {
+        self.0.verify(&signature, body)
     }
 
     /// Checks the signature and reads the notification: the name of its class and its fields as JSON.
     fn receive<'py>(
         &self,
         py: Python<'py>,
-        signature: &str,
+        signature: Text<'_>,
         body: &[u8],
     ) -> PyResult<(&'static str, Bound<'py, PyBytes>)> {
-        let notification = self.0.receive(signature, body).or_raise(py)?;
+        let notification = self.0.receive(&signature, body).or_raise(py)?;
         let (name, fields) = fields(notification);
         Ok((name, PyBytes::new(py, &text(&fields))))
     }
@@ -96,8 +96,9 @@ pub(crate) struct ReplayGuard(webhook::ReplayGuard);
 #[pymethods]
 impl ReplayGuard {
     #[new]
-    fn new(window: &Bound<'_, PyAny>, capacity: usize) -> PyResult<Self> {
+    fn new(window: &Bound<'_, PyAny>, capacity: &Bound<'_, PyAny>) -> PyResult<Self> {
         let window: Duration = duration("window", window)?;
+        let capacity = taken("config", "capacity", capacity, "must be a whole number, and not negative")?;
         Ok(Self(webhook::ReplayGuard::new(window, capacity)))
     }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -196,3 +198,20 @@ def test_an_operation_that_a_handle_may_not_make_is_refused(orgconnect_client: C
 def test_pages_know_their_type(doc: Account) -> None:
     assert isinstance(doc.events.read(tzid="Etc/UTC").first_page(), EventsPage)
     assert repr(doc.events.read(tzid="Etc/UTC")) == "<Pages of events.read>"
+
+
+@pytest.mark.parametrize("given", ["text", 7, ["name", "value"], [("name", "value")]])
+def test_what_is_no_mapping_is_refused_by_its_name(doc: Account, given: Any) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "arguments": lambda: doc.send("userinfo.read", given),
+        "query": lambda: doc.request("GET", "/v1/calendars", query=given),
+        "extra": lambda: doc.with_options(extra=given),
+        "claims": lambda: orgconnect.EmbedTokens("EMB_public", "ESK_secret").sign(given),
+        "batch": lambda: doc.send_batch(given),
+    }
+    for name, call in calls.items():
+        with pytest.raises(orgconnect.InvalidError, match=f"^{name}: must be a ") as raised:
+            call()
+        assert list(raised.value.fields) == [name]
+    with pytest.raises(orgconnect.InvalidError, match=r"^arguments: must be a mapping"):
+        orgconnect.Batch().add("events.delete", given)

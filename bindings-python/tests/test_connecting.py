@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import urllib.request
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -260,3 +262,18 @@ async def test_a_refresh_token_of_another_program_is_taken_over(
     token = refresh_token_of_another_program(orgconnect_sandbox)
     awaited = await orgconnect_async_client.import_connection("elsewhere", token)
     assert (await awaited.summary()).state == "active"
+
+
+def test_a_pending_authorization_is_copied_as_itself_and_says_how_it_is_kept() -> None:
+    pending = Client("id", "secret").authorize("https://app.example/callback")
+    assert copy.copy(pending) is pending
+    assert copy.deepcopy({"pending": pending})["pending"] is pending
+    with pytest.raises(TypeError, match=r"serialize\(\)"):
+        pickle.dumps(pending)
+
+
+@pytest.mark.parametrize("name", ["payload", "state", "locale", "connection_id", "avoid_linking", "delegated_scopes"])
+def test_a_setting_of_an_authorization_that_has_the_wrong_type_is_named(name: str) -> None:
+    with pytest.raises(orgconnect.InvalidError, match=f"^{name}: must be ") as raised:
+        Client("id", "secret").authorize("https://app.example/callback", **{name: 7})  # type: ignore[arg-type]
+    assert list(raised.value.fields) == [name]

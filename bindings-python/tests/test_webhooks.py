@@ -9,6 +9,7 @@ import json
 import os
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,12 @@ def test_a_signature_of_any_active_secret_is_accepted_and_no_other() -> None:
     assert not verifier.verify(sign("new", BODY), BODY + b" ")
     assert not verifier.verify("", BODY)
     assert "new" not in repr(verifier)
+
+
+@pytest.mark.parametrize("capacity", [-1, 2**70, 1.5, "many"])
+def test_a_guard_of_an_impossible_capacity_is_refused(capacity: Any) -> None:
+    with pytest.raises(orgconnect.ConfigError, match=r"^capacity: "):
+        ReplayGuard(60, capacity)
 
 
 def test_a_body_that_was_parsed_is_refused_with_the_mend() -> None:

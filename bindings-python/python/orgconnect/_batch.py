@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from ._calls import Caller, Operation, encode
-from ._errors import OrgconnectError
+from ._calls import Caller, Operation, encode, mapping
+from ._errors import InvalidError, OrgconnectError
 from ._native import Batch as NativeBatch
 from ._pages import Pages
 from .api._handles import AccountAreas
@@ -50,7 +50,7 @@ class Batch(AccountAreas):
 
     def add(self, operation: str, arguments: Mapping[str, Any]) -> None:
         """Adds an operation by its name, with arguments by their wire names."""
-        self.native.add(operation, encode(dict(arguments)))
+        self.native.add(operation, encode(mapping("arguments", arguments)))
 
     def __len__(self) -> int:
         return len(self.native)
@@ -77,6 +77,14 @@ class _Adding:
 
     def raw(self) -> Caller:
         raise TypeError("an entry of a batch has a verdict and no reply of its own")
+
+
+def entries(batch: Batch) -> NativeBatch:
+    """What a batch holds, for the core."""
+    given: Any = batch
+    if not isinstance(given, Batch):
+        raise InvalidError.of("batch", f"must be a Batch, and is {type(given).__name__}")
+    return batch.native
 
 
 def verdicts(found: list[tuple[bytes | None, OrgconnectError | None]]) -> list[Verdict]:

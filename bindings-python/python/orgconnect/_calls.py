@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from ._decode import decode, decoder
-from ._errors import DecodeError
+from ._errors import DecodeError, InvalidError
 from ._native import Handle
 from ._native import Reply as NativeReply
 from ._pages import AsyncPages, Pages
@@ -31,7 +31,33 @@ def _encode_other(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} can't be sent; use text, numbers, dates, lists, dicts or models")
 
 
-encode = msgspec.json.Encoder(enc_hook=_encode_other).encode
+_encoder = msgspec.json.Encoder(enc_hook=_encode_other)
+
+
+def encode(value: Any) -> bytes:
+    """Writes JSON. Raises `InvalidError`, naming the field, for text that can't be encoded."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        parts: Any = getattr(value, "items", tuple)()
+        field = next((name for name, part in parts if not _can_be_encoded(part)), "body")
+    raise InvalidError.of(str(field), "holds half of a character, a surrogate without its pair, and can't be encoded")
+
+
+def _can_be_encoded(value: Any) -> bool:
+    try:
+        _encoder.encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def mapping(name: str, value: Mapping[str, T]) -> dict[str, T]:
+    """What has a name for each value, as a dict."""
+    given: Any = value
+    if not isinstance(given, Mapping):
+        raise InvalidError.of(name, f"must be a mapping, such as a dict, and is {type(given).__name__}")
+    return dict(value)
 
 
 class Operation(Generic[T]):

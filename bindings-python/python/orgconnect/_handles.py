@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
-from ._batch import Batch, Verdict, verdicts
-from ._calls import Caller, Reply, SyncCaller, encode
+from ._batch import Batch, Verdict, entries, verdicts
+from ._calls import Caller, Reply, SyncCaller, encode, mapping
 from ._errors import InvalidError
 from ._loops import AsyncCaller, loop_caller, outcome
 from ._native import Handle as NativeHandle
@@ -57,7 +57,7 @@ class _Handle:
         return type(self)(native)  # type: ignore[call-arg]
 
     def _send(self, operation: str, arguments: Mapping[str, Any] | None) -> Work[NativeReply]:
-        return self._native.send(operation, encode(dict(arguments)) if arguments else b"")
+        return self._native.send(operation, b"" if arguments is None else encode(mapping("arguments", arguments)))
 
     def _request(self, method: str, path: str, query: Query | None, body: Any) -> Work[NativeReply]:
         return self._native.request(method, path, _pairs(query), None if body is None else encode(body))
@@ -196,7 +196,7 @@ class Account(SyncHandle, AccountAreas):
 
         Raises what keeps the batch as a whole from being carried out; the verdicts then don't exist.
         """
-        return verdicts(self._native.send_batch(batch.native).wait())
+        return verdicts(self._native.send_batch(entries(batch)).wait())
 
     def __repr__(self) -> str:
         return f"<Account {self.sub}>" if self.sub else "<Account>"
@@ -223,7 +223,7 @@ class AsyncAccount(AsyncHandle, AsyncAccountAreas):
 
         Raises what keeps the batch as a whole from being carried out; the verdicts then don't exist.
         """
-        return verdicts(await outcome(self._native.send_batch(batch.native)))
+        return verdicts(await outcome(self._native.send_batch(entries(batch))))
 
     def __repr__(self) -> str:
         return f"<AsyncAccount {self.sub}>" if self.sub else "<AsyncAccount>"
@@ -283,7 +283,7 @@ def _one(sub: str | None, email: str | None) -> str:
 
 def _pairs(query: Query | None) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
-    for name, value in (query or {}).items():
+    for name, value in mapping("query", query or {}).items():
         values = value if isinstance(value, list | tuple) else [value]
         for one in values:
             pairs.append((name, one if isinstance(one, str) else msgspec.json.encode(one).decode()))

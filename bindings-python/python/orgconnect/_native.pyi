@@ -109,6 +109,9 @@ class PendingAuthorization:
     def serialize(self) -> str:
         """One opaque text for the owner's session. It is signed, not encrypted."""
 
+    def __copy__(self) -> PendingAuthorization: ...
+    def __deepcopy__(self, memo: dict[Any, Any], /) -> PendingAuthorization: ...
+
 @final
 class Connection:
     @property

@@ -43,13 +43,13 @@ Path = str | PathLike[str]
 
 def call_options(retries: int | None, extra: dict[str, Any] | None) -> tuple[int | None, bytes | None]:
     """The options of a call as the core takes them."""
-    from ._calls import encode
+    from ._calls import encode, mapping
     from ._errors import InvalidError
 
     if retries is not None and not _is_count(retries):
         raise InvalidError.of("retries", "must be a whole number, and not negative; 0 switches repeating off")
     attempts = None if retries is None else retries + 1
-    return attempts, None if extra is None else encode(extra)
+    return attempts, None if extra is None else encode(mapping("extra", extra))
 
 
 def _is_count(value: object) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._calls import encode
+from ._calls import encode, mapping
 from ._native import EmbedTokens as NativeEmbedTokens
 from ._options import Seconds
 from ._types import Secret
@@ -40,7 +40,7 @@ class EmbedTokens:
 
         Raises `InvalidError`, naming the claim, if it is one of those.
         """
-        return Secret(self._native.sign(encode(claims)))
+        return Secret(self._native.sign(encode(mapping("claims", claims))))
 
     def __repr__(self) -> str:
         return f"<EmbedTokens {self._public_key}>"

@@ -200,6 +200,9 @@ class ReplayGuard:
         """Forgets a body whose processing failed, so that Cronofy's next try counts."""
         self._native.forget(_raw(body))
 
+    def __repr__(self) -> str:
+        return "<ReplayGuard>"
+
 
 def _text(secret: str | Secret) -> str:
     return secret.expose() if isinstance(secret, Secret) else secret
