@@ -84,7 +84,8 @@ class LaneTest {
                 val organization = clinic.connect().organization()
                 clinic.sandbox.fault {
                     put("path", "/v1/organizational_unit_members")
-                    put("delay_before_ms", 20)
+                    // None of them ends by itself.
+                    put("delay_before_ms", 60_000)
                 }
                 repeat(200) { round ->
                     val begun = CompletableDeferred<Unit>()
