@@ -3,11 +3,13 @@ package io.github.orgconnect
 import com.sun.jna.Library
 import com.sun.jna.Native
 import com.sun.jna.Structure
+import io.github.orgconnect.internal.requireKotlin
 import io.github.orgconnect.support.Clinic
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.io.File
@@ -25,6 +27,13 @@ class LifetimeTest {
                 assertTrue(organization.members.list().all().isNotEmpty())
             }
         }
+    }
+
+    @Test
+    fun `a library of Kotlin that is too old is named`() {
+        requireKotlin(KotlinVersion(2, 2))
+        val error = assertThrows(OrgconnectException.Config::class.java) { requireKotlin(KotlinVersion(1, 9, 25)) }
+        assertTrue("kotlin-stdlib 1.9.25" in error.message.orEmpty() && "kotlin.version" in error.message.orEmpty(), "$error")
     }
 
     /** In a virtual machine of its own with a small heap: garbage on the heap holds memory of the core's until it is collected. */

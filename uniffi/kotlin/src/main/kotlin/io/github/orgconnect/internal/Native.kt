@@ -14,6 +14,7 @@ import kotlin.coroutines.cancellation.CancellationException
 
 /** Calls the core, and turns its failures into ours. */
 internal inline fun <T> native(call: () -> T): T {
+    requireKotlin()
     Threads.prepared
     return try {
         call()
@@ -44,6 +45,17 @@ internal object Threads {
             uniffiRustFutureContinuationCallbackImpl,
             CallbackThreadInitializer(true, false, "orgconnect"),
         )
+}
+
+/** A build may put an older library in the place of the one that the package asks for, as that of Spring Boot 3 does. */
+internal fun requireKotlin(found: KotlinVersion = KotlinVersion.CURRENT) {
+    if (found.isAtLeast(2, 2)) return
+    throw OrgconnectException.Config(
+        OrgconnectException.Details(
+            "kotlin: kotlin-stdlib $found is on the class path, and 2.2 is the oldest that will do; " +
+                "with Spring Boot 3, set kotlin.version, kotlin-coroutines.version and kotlin-serialization.version",
+        ),
+    )
 }
 
 internal fun NativeFailure.toException(): OrgconnectException =

@@ -3,6 +3,7 @@ package io.github.orgconnect.internal
 import io.github.orgconnect.Nullable
 import io.github.orgconnect.Secret
 import io.github.orgconnect.Time
+import kotlinx.serialization.ExperimentalSerializationApi
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.SerializationException
 import kotlinx.serialization.descriptors.PrimitiveKind
@@ -67,6 +68,7 @@ internal object LocalDateSerializer : TextSerializer<LocalDate>("LocalDate") {
 }
 
 /** Reads and writes a field that can be removed. One that is absent is never written: it is the default. */
+@OptIn(ExperimentalSerializationApi::class)
 internal class NullableSerializer<T>(
     private val value: KSerializer<T>,
 ) : KSerializer<Nullable<T>> {
