@@ -70,6 +70,10 @@ pub(crate) fn detach<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -
 pub(crate) fn before_end(py: Python<'_>) {
     *ENDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
     IS_NEAR.store(true, Ordering::SeqCst);
+    if ASKING.load(Ordering::SeqCst) == 0 {
+        // A subinterpreter that ends with the process would not get back what it lets go.
+        return;
+    }
     py.detach(|| {
         let until = Instant::now() + LAST;
         while ASKING.load(Ordering::SeqCst) > 0 && Instant::now() < until {

@@ -249,6 +249,19 @@ print("ended")
         assert (done.stdout, done.returncode) == ("ended\n", 0), done.stderr
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="msgspec refuses subinterpreters there")
+def test_a_subinterpreter_that_is_left_behind_lets_the_process_end() -> None:
+    code = """
+import _xxsubinterpreters as interpreters
+interpreters.run_string(interpreters.create(), "import orgconnect; print(orgconnect.Client('id', 's'), flush=True)")
+"""
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == ("<Client id at us>\n", 0), done.stderr
+
+
 @pytest.fixture
 def panicking() -> object:
     """What panics when it is asked to; a build that is optimized has nothing that does."""

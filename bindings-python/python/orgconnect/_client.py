@@ -395,7 +395,7 @@ class Client(_Client, SyncHandle, ClientAreas):
         """
         self._client.settle().wait()
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -546,7 +546,7 @@ class AsyncClient(_Client, AsyncHandle, AsyncClientAreas):
         """
         await outcome(self._client.settle())
 
-    async def __aenter__(self) -> AsyncClient:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
