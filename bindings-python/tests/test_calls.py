@@ -185,8 +185,6 @@ def test_models_are_taken_as_arguments_and_dicts_are_too(sandbox: Sandbox, doc: 
         )
         bodies.append(json.loads(sandbox.requests()[-1]["body"])["attendees"])
     assert bodies == [plain, plain]
-    with pytest.raises(TypeError, match="can't be sent"):
-        doc.send("events.upsert", {"calendar_id": object()})
 
 
 def test_an_operation_that_a_handle_may_not_make_is_refused(orgconnect_client: Client) -> None:
@@ -198,6 +196,21 @@ def test_an_operation_that_a_handle_may_not_make_is_refused(orgconnect_client: C
 def test_pages_know_their_type(doc: Account) -> None:
     assert isinstance(doc.events.read(tzid="Etc/UTC").first_page(), EventsPage)
     assert repr(doc.events.read(tzid="Etc/UTC")) == "<Pages of events.read>"
+
+
+def test_what_can_not_be_sent_is_refused_by_its_field(doc: Account) -> None:
+    round_and_round: list[Any] = []
+    round_and_round.append(round_and_round)
+    values = {"can't be sent": object(), "holds itself": round_and_round, "keys are texts": {(1, 2): 3}}
+    for complaint, value in values.items():
+        with pytest.raises(orgconnect.InvalidError, match=f"^summary: .*{complaint}"):
+            doc.events.upsert("cal_1", event_id="e", summary=value, start=START, end=START)  # type: ignore[arg-type]
+        with pytest.raises(orgconnect.InvalidError, match=f"^body: .*{complaint}"):
+            doc.request("POST", "/v1/anything", body=[value])
+    early = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
+    with pytest.raises(orgconnect.InvalidError, match=r"^from: is outside of the years") as raised:
+        doc.events.read(tzid="Etc/UTC", from_=early)
+    assert raised.value.__cause__ is None
 
 
 @pytest.mark.parametrize("given", ["text", 7, ["name", "value"], [("name", "value")]])

@@ -25,29 +25,45 @@ _OTHERS: list[tuple[type[Any], Callable[[Any], Any]]] = [(Secret, Secret.expose)
 
 
 def _encode_other(value: Any) -> Any:
+    if type(value) in (dict, list):
+        raise TypeError(f"holds a {type(value).__name__} as a key; keys are texts")
     for kind, make in _OTHERS:
         if isinstance(value, kind):
             return make(value)
-    raise TypeError(f"{type(value).__name__} can't be sent; use text, numbers, dates, lists, dicts or models")
+    raise TypeError(
+        f"holds {type(value).__name__}, which can't be sent; use text, numbers, dates, lists, dicts or models"
+    )
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_encode_other)
 
 
+# What values raise that JSON can't hold.
+_NO_JSON = (TypeError, UnicodeEncodeError, RecursionError)
+
+
 def encode(value: Any) -> bytes:
-    """Writes JSON. Raises `InvalidError`, naming the field, for text that can't be encoded."""
+    """Writes JSON. Raises `InvalidError`, naming the field, for what JSON can't hold."""
     try:
         return _encoder.encode(value)
-    except UnicodeEncodeError:
-        parts: Any = getattr(value, "items", tuple)()
-        field = next((name for name, part in parts if not _can_be_encoded(part)), "body")
-    raise InvalidError.of(str(field), "holds half of a character, a surrogate without its pair, and can't be encoded")
+    except _NO_JSON as error:
+        refused = _refused(value, error)
+    # With no context: the exception for text that can't be encoded shows the text.
+    raise refused
+
+
+def _refused(value: Any, error: Exception) -> InvalidError:
+    parts: Any = getattr(value, "items", tuple)()
+    field = next((name for name, part in parts if not _can_be_encoded(part)), "body")
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidError.of(str(field), "holds half of a character, a surrogate without its pair")
+    return InvalidError.of(str(field), "holds itself" if isinstance(error, RecursionError) else str(error))
 
 
 def _can_be_encoded(value: Any) -> bool:
     try:
         _encoder.encode(value)
-    except UnicodeEncodeError:
+    except _NO_JSON:
         return False
     return True
 

@@ -91,7 +91,11 @@ def instant(field: str, value: Any) -> Any:
             "is a datetime without a time zone; give it one, as in datetime.now(timezone.utc) or "
             'datetime(2030, 1, 31, 9, tzinfo=ZoneInfo("Europe/London"))',
         )
-    return value.astimezone(timezone.utc).replace(microsecond=0)
+    try:
+        return value.astimezone(timezone.utc).replace(microsecond=0)
+    except OverflowError:
+        # Such as datetime.max west of Greenwich.
+        raise InvalidError.of(field, "is outside of the years 1 to 9999 in UTC") from None
 
 
 def instants(field: str, values: Any) -> Any:
