@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import subprocess
-import sys
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 import orgconnect
 from orgconnect import AsyncAccount, AsyncClient
 from orgconnect.testing import Sandbox
+from programs import run
 
 # The quick form, and the full one of the fault suite.
 IS_FULL = os.environ.get("ORGCONNECT_FAULTS") == "full"
@@ -164,7 +163,7 @@ async def test_a_client_settles_in_the_end(orgconnect_sandbox: Sandbox) -> None:
 
 def test_a_synchronous_program_never_imports_asyncio() -> None:
     code = "import sys, orgconnect; assert 'asyncio' not in sys.modules, 'asyncio'"
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
+    run(code)
 
 
 def test_a_program_that_ends_with_calls_under_way_ends() -> None:
@@ -181,12 +180,4 @@ async def main():
 asyncio.run(main())
 print("ended")
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.stdout, done.returncode) == ("ended\n", 0), done.stderr
+    assert run(code) == "ended\n"

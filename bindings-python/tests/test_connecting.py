@@ -8,6 +8,7 @@ import pickle
 import urllib.request
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -277,3 +278,9 @@ def test_a_setting_of_an_authorization_that_has_the_wrong_type_is_named(name: st
     with pytest.raises(orgconnect.InvalidError, match=f"^{name}: must be ") as raised:
         Client("id", "secret").authorize("https://app.example/callback", **{name: 7})  # type: ignore[arg-type]
     assert list(raised.value.fields) == [name]
+
+
+@pytest.mark.parametrize("gone", [None, b"text", {"pending": "text"}])
+def test_a_session_that_is_gone_is_no_pending_authorization(gone: Any) -> None:
+    with pytest.raises(orgconnect.InvalidError, match=r"^pending: must be .* send the owner to authorize again"):
+        Client("id", "secret").complete(gone, "https://app.example/callback?code=x")

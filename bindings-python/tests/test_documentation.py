@@ -8,8 +8,6 @@ import importlib
 import inspect
 import pkgutil
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import pytest
 
 import orgconnect
 import orgconnect.api
+import programs
 from orgconnect._calls import Area, AsyncArea, Operation
 from pieces import blocks
 
@@ -145,10 +144,6 @@ def test_what_the_readme_shows_runs() -> None:
 
 def test_the_quickstart_stands_alone() -> None:
     quickstart = blocks((ROOT / "README.md").read_text())[0]
-    environment = {"PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", quickstart], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "doc@example.com" in done.stdout
-    assert "Check-up" in done.stdout
+    printed = programs.run(quickstart)
+    assert "doc@example.com" in printed
+    assert "Check-up" in printed

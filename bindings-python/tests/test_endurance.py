@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import orgconnect
 from orgconnect import _native
 from orgconnect._loop import outcome
 from orgconnect.testing import Sandbox
+from programs import run
 
 # The quick form, and the full one of the fault suite.
 IS_FULL = os.environ.get("ORGCONNECT_FAULTS") == "full"
@@ -134,10 +134,8 @@ def test_a_hundred_thousand_calls_leave_nothing_behind(use: str) -> None:
         pytest.skip("memory is measured on Linux")
     warm = 0 if IS_SANITIZED else max(CALLS // 2, 2_200)
     program = PROGRAM.format(use=USES[use].replace("\n", "\n    "), warm=warm, calls=CALLS)
-    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert IS_SANITIZED or float(done.stdout) < 1
+    grown = float(run(program, timeout=None))
+    assert IS_SANITIZED or grown < 1
 
 
 def test_what_outlives_its_client_goes_on() -> None:
@@ -242,12 +240,8 @@ for _ in range(4):
 busy.wait()
 print("ended")
 """
-    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
     for _ in range(20 if IS_FULL else 3):
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert (done.stdout, done.returncode) == ("ended\n", 0), done.stderr
+        assert run(code) == "ended\n"
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="msgspec refuses subinterpreters there")
@@ -256,11 +250,7 @@ def test_a_subinterpreter_that_is_left_behind_lets_the_process_end() -> None:
 import _xxsubinterpreters as interpreters
 interpreters.run_string(interpreters.create(), "import orgconnect; print(orgconnect.Client('id', 's'), flush=True)")
 """
-    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.stdout, done.returncode) == ("<Client id at us>\n", 0), done.stderr
+    assert run(code) == "<Client id at us>\n"
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
-import subprocess
-import sys
 from datetime import date, datetime, timezone
 from typing import Any
 
@@ -18,6 +16,7 @@ from orgconnect import Account, Secret
 from orgconnect.api import Reminder, Transparency, ZonedTime
 from orgconnect.api.events import Event, EventsPage
 from orgconnect.testing import Sandbox
+from programs import run
 
 
 def test_models_are_values() -> None:
@@ -164,12 +163,4 @@ print(len(reads) > 60, len(unions) > 0)
 
 def test_models_may_be_read_for_the_first_time_by_many_threads_at_once() -> None:
     for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", FIRST],
-            env={"PYTHONPATH": ":".join(sys.path)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert (done.stdout, done.returncode) == ("True True\n", 0), done.stderr
+        assert run(FIRST) == "True True\n"

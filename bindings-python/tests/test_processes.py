@@ -22,6 +22,7 @@ import pytest
 
 import orgconnect
 from orgconnect.testing import Sandbox
+from programs import run
 
 # The quick form, and the full one of the fault suite.
 IS_FULL = os.environ.get("ORGCONNECT_FAULTS") == "full"
@@ -175,15 +176,7 @@ with Sandbox() as sandbox:
         print("interrupted", flush=True)
         os._exit(0)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PYTHONPATH": ":".join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stdout == "interrupted\n", done.stderr
+    assert run(code) == "interrupted\n"
 
 
 def test_the_handler_of_a_signal_may_make_calls_while_a_call_waits() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._calls import Caller, SyncCaller
 from ._connection import AsyncConnection, Connection, ConnectionSummary, summary_of
+from ._errors import InvalidError
 from ._handles import (
     Account,
     Admin,
@@ -239,7 +240,15 @@ class _Client:
         return self._client.pending(text)
 
     def _pending(self, pending: PendingAuthorization | str) -> PendingAuthorization:
-        return self._client.pending(pending) if isinstance(pending, str) else pending
+        given: Any = pending
+        if isinstance(given, str):
+            return self._client.pending(given)
+        if not isinstance(given, PendingAuthorization):
+            why = f"must be a PendingAuthorization or what serialize() made of one, and is {type(given).__name__}"
+            raise InvalidError.of(
+                "pending", f"{why}; if the owner's session is gone, send the owner to authorize again"
+            )
+        return given
 
     @property
     def webhooks(self) -> Verifier:

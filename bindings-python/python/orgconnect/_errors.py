@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class FieldError(NamedTuple):
@@ -63,6 +66,11 @@ class OrgconnectError(Exception):
         self.needs_reauthorization = needs_reauthorization
         self.is_transient = is_transient
 
+    @classmethod
+    def of(cls, field: str, complaint: str, *, code: str | None = None) -> Self:
+        """The error that a field is wrong."""
+        return cls(f"{field}: {complaint}", code=code, fields={field: [FieldError("errors.invalid", complaint)]})
+
     def __repr__(self) -> str:
         shown = [repr(self.message)]
         for name in ("status", "code", "retry_after", "request_id"):
@@ -105,11 +113,6 @@ class InvalidError(OrgconnectError):
     """An argument is wrong: `fields` names it."""
 
     kind = "invalid"
-
-    @classmethod
-    def of(cls, field: str, complaint: str) -> InvalidError:
-        """The error that a field is wrong."""
-        return cls(f"{field}: {complaint}", fields={field: [FieldError("errors.invalid", complaint)]})
 
 
 class RateLimitedError(OrgconnectError):

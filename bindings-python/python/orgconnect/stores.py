@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from ._errors import ConfigError, FieldError, StoreError
+from ._errors import ConfigError, StoreError
 from ._native import (
     FileStore,
     HostStore,
@@ -247,10 +247,10 @@ def adapted(store: Store | TokenStore, loop: asyncio.AbstractEventLoop | None = 
     if isinstance(store, Store):
         return store
     if not _is_store(store):
-        raise ConfigError(
-            'store: must be a store, such as orgconnect.SqliteStore("tokens.db"), or an object with the methods of '
+        raise ConfigError.of(
+            "store",
+            'must be a store, such as orgconnect.SqliteStore("tokens.db"), or an object with the methods of '
             "orgconnect.stores.TokenStore; for a text that names a store, pass orgconnect.stores.open(text)",
-            fields={"store": [FieldError("errors.invalid", "is no store")]},
         )
     return HostStore(store.identity, _Host(store, loop))
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypedDict
 from urllib.parse import quote
 
 from .._client import AsyncClient, Client
-from .._errors import AuthorizationError, ConfigError, FieldError, InvalidError, OrgconnectError
+from .._errors import AuthorizationError, ConfigError, InvalidError, OrgconnectError
 from .._native import PendingAuthorization
 from .._options import Seconds
 from .._types import Secret
@@ -175,8 +175,7 @@ def tenant_of(tenant: object) -> str:
     if tenant is None or tenant == "":
         raise AuthorizationError("nobody is signed in; sign in first", code="tenant_missing")
     if not isinstance(tenant, str):
-        why = f"must return text, and returned {type(tenant).__name__}; take str() of it"
-        raise ConfigError(f"tenant: {why}", fields={"tenant": [FieldError("errors.invalid", why)]})
+        raise ConfigError.of("tenant", f"must return text, and returned {type(tenant).__name__}; take str() of it")
     return tenant
 
 

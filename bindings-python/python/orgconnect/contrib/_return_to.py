@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from .._errors import ConfigError, FieldError, InvalidError
+from .._errors import ConfigError, InvalidError
 
 LONGEST = 512
 """A place to go back to travels in the cookie of the authorization, which is short."""
@@ -73,5 +73,4 @@ def _origin(entry: str) -> str:
 
 
 def _no_origins(why: str) -> ConfigError:
-    complaint = FieldError("errors.invalid", why)
-    return ConfigError(f"return_to_origins: {why}", fields={"return_to_origins": [complaint]})
+    return ConfigError.of("return_to_origins", why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .._client import AsyncClient, Client
-from .._errors import AuthorizationError, ConfigError, DecodeError, FieldError
+from .._errors import AuthorizationError, ConfigError, DecodeError
 from ..webhooks import SIGNATURE_HEADER, Notification, ReplayGuard, Verifier
 
 __all__ = ["LONGEST", "SIGNATURE_HEADER", "Receiver", "Said", "parsed_already"]
@@ -57,4 +57,4 @@ class Receiver:
 def parsed_already(mend: str) -> ConfigError:
     """The error of a webhook whose body a parser has been at, with the mend."""
     why = f"has been parsed already, so its signature can't be checked; {mend}"
-    return ConfigError(f"body: {why}", code="body_parsed", fields={"body": [FieldError("errors.invalid", why)]})
+    return ConfigError.of("body", why, code="body_parsed")
