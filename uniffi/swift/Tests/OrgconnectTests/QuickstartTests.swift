@@ -17,7 +17,7 @@ func quickstart(clientID: String, clientSecret: String, browser: (String) async 
 
     let connection = try await client.complete(pending, callback)  // state checked, code exchanged, tokens stored
     for try await member in connection.organization.members.list().items {
-        print(member.email ?? "", member.sub ?? "")
+        print(member.email ?? "", member.sub)
     }
 
     let doc = try await connection.organization.impersonate(email: "doc@example.com")
@@ -37,9 +37,9 @@ func quickstart(clientID: String, clientSecret: String, browser: (String) async 
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("orgconnect-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let before = FileManager.default.currentDirectoryPath
-        FileManager.default.changeCurrentDirectoryPath(folder.path)
+        _ = FileManager.default.changeCurrentDirectoryPath(folder.path)
         defer {
-            FileManager.default.changeCurrentDirectoryPath(before)
+            _ = FileManager.default.changeCurrentDirectoryPath(before)
             try? FileManager.default.removeItem(at: folder)
         }
         setenv("CRONOFY_BASE_URL", sandbox.url, 1)
