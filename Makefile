@@ -1,7 +1,7 @@
 # One target per intent. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-faults-python test-asan wheel-python bench-python test-kotlin test-shrunk test-faults-kotlin test-faults-node test-asan-node jar test-swift lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
+.PHONY: help fuzz deny test-models demo sandbox test test-rust test-browser test-clients test-faults test-api test-python test-faults-python test-asan wheel-python bench-python test-kotlin test-shrunk test-faults-kotlin test-faults-node test-asan-node jar test-swift publish-dry lint fmt generate bench bench-refresher bench-node bench-kotlin bench-swift test-node test-runtimes docs setup clean sbom
 
 CARGO ?= cargo
 # What `make demo` needs beyond Rust: a C compiler, for SQLite and the cryptography.
@@ -91,6 +91,10 @@ jar: ## Build the packages for the JVM as they are shipped, and run a program th
 	@cd uniffi/kotlin && mvn -q -B -Dmaven.test.skip=true package
 	@$(CARGO) build --quiet --locked --package orgconnect-sandbox
 	@tools/test-jar --shipped
+
+publish-dry: ## Publish the packages for the JVM to a folder, and look for what Maven Central demands
+	@tools/setup compiler publishing
+	@tools/publish-kotlin
 
 test-faults-python: ## Run the tests of the Python package with the full numbers of the fault rows
 	@tools/setup compiler services python

@@ -4,7 +4,7 @@ import io.github.orgconnect.api.AccountAreas
 import io.github.orgconnect.internal.Calls
 
 /**
- * One user: a member of an organization, by [Organization.impersonate], or the account of a connection of its own.
+ * One user: a member of an organization who is impersonated, or the account of a connection of its own.
  *
  * A cheap view: keep it, or make a new one for each call.
  */
