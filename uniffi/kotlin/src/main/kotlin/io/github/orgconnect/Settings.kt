@@ -99,6 +99,57 @@ constructor(
     /** The clock by which tokens expire. Default: the system's. */
     public val clock: ManualClock? = null,
 ) {
+    /** The same with [timeout]. */
+    public fun withTimeout(timeout: Duration): Settings = copy(timeout = timeout)
+
+    /** The same with [connectTimeout]. */
+    public fun withConnectTimeout(connectTimeout: Duration): Settings = copy(connectTimeout = connectTimeout)
+
+    /** The same with [retry]. */
+    public fun withRetry(retry: RetryPolicy): Settings = copy(retry = retry)
+
+    /** The same with [rateLimit]. */
+    public fun withRateLimit(rateLimit: RateLimit): Settings = copy(rateLimit = rateLimit)
+
+    /** The same with [maxResponseBytes]. */
+    public fun withMaxResponseBytes(maxResponseBytes: Long): Settings = copy(maxResponseBytes = maxResponseBytes)
+
+    /** The same with [proxy]. */
+    public fun withProxy(proxy: String): Settings = copy(proxy = proxy)
+
+    /** The same with [extraCaCertificates]. */
+    public fun withExtraCaCertificates(extraCaCertificates: List<ByteArray>): Settings = copy(extraCaCertificates = extraCaCertificates)
+
+    /** The same with [userAgentSuffix]. */
+    public fun withUserAgentSuffix(userAgentSuffix: String): Settings = copy(userAgentSuffix = userAgentSuffix)
+
+    /** The same with [clock]. */
+    public fun withClock(clock: ManualClock): Settings = copy(clock = clock)
+
+    private fun copy(
+        timeout: Duration? = this.timeout,
+        connectTimeout: Duration? = this.connectTimeout,
+        retry: RetryPolicy? = this.retry,
+        rateLimit: RateLimit? = this.rateLimit,
+        maxResponseBytes: Long? = this.maxResponseBytes,
+        proxy: String? = this.proxy,
+        extraCaCertificates: List<ByteArray> = this.extraCaCertificates,
+        userAgentSuffix: String? = this.userAgentSuffix,
+        clock: ManualClock? = this.clock,
+    ) = Settings(
+        dataCenter,
+        baseUrl,
+        timeout,
+        connectTimeout,
+        retry,
+        rateLimit,
+        maxResponseBytes,
+        proxy,
+        extraCaCertificates,
+        userAgentSuffix,
+        clock,
+    )
+
     internal fun toNative(): NativeSettings =
         NativeSettings(
             hostLanguage = "kotlin",

@@ -4,6 +4,7 @@ import io.github.orgconnect.api.CalendarsResponse;
 import io.github.orgconnect.api.EventTime;
 import io.github.orgconnect.api.Member;
 import io.github.orgconnect.api.UpsertEvent;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -15,7 +16,8 @@ final class JavaQuickstart {
 
     static List<String> run(String url, String clientId, String clientSecret, UnaryOperator<String> ownerApproves) {
         // README
-        var client = new Client(clientId, new Secret(clientSecret), Settings.at(url), new MemoryStore());
+        var settings = Settings.at(url).withTimeout(Duration.ofSeconds(10));
+        var client = new Client(clientId, new Secret(clientSecret), settings, new MemoryStore());
         var pending = client.authorize(AuthorizationRequest.organization("http://127.0.0.1:9/callback").payload("tenant-7"));
         String callback = ownerApproves.apply(pending.getUrl());
 
