@@ -21,6 +21,8 @@ from pathlib import Path
 import pytest
 
 import orgconnect
+from orgconnect._decode import decoder
+from orgconnect.api.events import EventsPage
 from orgconnect.testing import Sandbox
 from programs import run
 
@@ -101,6 +103,29 @@ def test_a_refresh_that_was_under_way_in_the_parent_is_not_waited_for_in_the_chi
         code = in_a_child(lambda: organization.members.list().all())
         caller.join()
         assert code == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_reads_models_whatever_another_thread_was_finding_out_about_them() -> None:
+    def find_out() -> None:
+        decoder(EventsPage, lambda kind, value: value)
+
+    is_over = threading.Event()
+
+    def keep_finding_out() -> None:
+        while not is_over.is_set():
+            find_out()
+
+    threads = [threading.Thread(target=keep_finding_out) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        codes = [in_a_child(find_out) for _ in range(FORKS)]
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert codes == [0] * FORKS
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
