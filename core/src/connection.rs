@@ -28,8 +28,8 @@ pub struct Connection {
     payload: Option<String>,
 }
 
-/// What is known of a connection. Holds no secret.
-#[derive(Debug, Clone, PartialEq)]
+/// What is known of a connection. Holds no secret that this version knows of.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ConnectionSummary {
     /// Its name in the store.
@@ -175,6 +175,23 @@ impl Connection {
     fn caller(&self, kind: ConnectionKind) -> Caller {
         let credential = Credential::Connection(Arc::clone(&self.inner), Arc::clone(&self.tokens), kind);
         Caller::new(Arc::clone(&self.inner.wire), credential)
+    }
+}
+
+impl fmt::Debug for ConnectionSummary {
+    /// Of what else came with the grant the names alone: it may be secret, or about people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionSummary")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("state", &self.state)
+            .field("sub", &self.sub)
+            .field("scope", &self.scope)
+            .field("issued_at", &self.issued_at)
+            .field("expires_at", &self.expires_at)
+            .field("version", &self.version)
+            .field("extra", &self.extra.keys().collect::<Vec<_>>())
+            .finish()
     }
 }
 

@@ -70,7 +70,7 @@ impl Organization {
                 "is not an e-mail address; to act by sub, use `impersonate`",
             ));
         }
-        let wanted = email.to_lowercase();
+        let wanted = folded(email);
         process::notice()?;
         let cache = self.caller.wire.members();
         let mut oldest = FRESH;
@@ -124,7 +124,7 @@ impl Organization {
             for member in page.organizational_unit_members {
                 // A member without a usable sub can't be impersonated, and one without an address can't be looked up.
                 let (Some(Ok(sub)), Some(email)) = (member.sub.map(Sub::new), member.email) else { continue };
-                let subs = by_email.entry(email.trim().to_lowercase()).or_default();
+                let subs = by_email.entry(folded(&email)).or_default();
                 if !subs.contains(&sub) {
                     subs.push(sub);
                 }
@@ -134,6 +134,12 @@ impl Organization {
         }
         Err(Error::new(ErrorKind::Decode, "the member list has no end; report this to Cronofy"))
     }
+}
+
+/// An address as it is compared: ASCII letters in either case are the same, and nothing else is. Unicode has letters that
+/// become ASCII ones in lower case (the Kelvin sign is a `k` then), and whoever has such an address is somebody else.
+fn folded(email: &str) -> String {
+    email.trim().to_ascii_lowercase()
 }
 
 /// Member lists by grant, so that two organizations never see each other's.
@@ -162,5 +168,10 @@ impl MemberCache {
         }
         lists.insert(grant.to_owned(), Arc::clone(&members));
         members
+    }
+
+    /// Forgets the list of a grant that has been replaced: the new one may be another organization's.
+    pub(crate) fn forget(&self, grant: &str) {
+        lock(&self.0).remove(grant);
     }
 }

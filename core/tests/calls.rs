@@ -133,6 +133,46 @@ async fn an_email_is_resolved_over_all_pages_and_cached() {
 }
 
 #[tokio::test]
+async fn an_address_with_a_letter_that_only_unicode_takes_for_an_ascii_one_is_somebody_elses() {
+    let world = World::open().await;
+    let unit = world.control().organizations().remove(0);
+    for email in ["kim@example.com", "\u{212a}ay@example.com"] {
+        world
+            .control()
+            .add_member(&unit.organization_id, NewMember { email: email.into(), ..NewMember::default() })
+            .unwrap();
+    }
+    let (_client, organization) = world.connected().await;
+    organization.impersonate_email("KIM@example.com").await.unwrap();
+    organization.impersonate_email("\u{212a}ay@example.com").await.unwrap();
+    for email in ["\u{212a}im@example.com", "kay@example.com"] {
+        let error = organization.impersonate_email(email).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_given_to_another_organization_forgets_the_members_of_the_first() {
+    let world = World::open().await;
+    let (client, organization) = world.connected().await;
+    organization.impersonate_email(DOC).await.unwrap();
+    let other = world.control().create_organization("Southwind");
+    let head = NewMember {
+        email: "head@southwind.example".into(),
+        roles: vec!["owner".into()],
+        ..NewMember::default()
+    };
+    world.control().add_member(&other.organization_id, head).unwrap();
+    let request = orgconnect::AuthorizationRequest::organization(common::REDIRECT).connection_id("clinic");
+    let pending = client.authorize(request).unwrap();
+    let callback = world.control().approve(pending.url(), "head@southwind.example").unwrap();
+    client.complete(&pending, callback).await.unwrap();
+    let error = organization.impersonate_email(DOC).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    organization.impersonate_email("head@southwind.example").await.unwrap();
+}
+
+#[tokio::test]
 async fn an_email_that_nobody_or_several_members_have_is_an_error_that_says_so() {
     let world = World::open().await;
     let (_client, organization) = world.connected().await;
@@ -444,6 +484,10 @@ async fn a_path_that_is_not_known_is_called_raw_with_every_guard() {
     assert_eq!(userinfo["email"], DOC);
     let error = doc.request(http::Method::POST, "/oauth/token", &[], None).await.unwrap_err();
     assert!(error.fields().contains_key("path"));
+    for method in [http::Method::CONNECT, http::Method::TRACE] {
+        let error = doc.request(method, "/v1/userinfo", &[], None).await.unwrap_err();
+        assert!(error.fields().contains_key("method"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -732,6 +732,17 @@ async fn a_full_store_is_found_out_before_the_code_is_spent() {
 }
 
 #[tokio::test]
+async fn a_delegated_code_that_can_be_none_is_refused_before_any_request() {
+    let world = World::open().await;
+    let client = world.client();
+    for code in ["", "a b", "a\nb", &"x".repeat(513)] {
+        let error = client.complete_delegated(code, REDIRECT, None).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Invalid && error.fields().contains_key("code"), "{error}");
+    }
+    assert!(world.control().requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_browser_that_goes_away_does_not_take_the_grant_with_it() {
     let world = World::open().await;
     let client = world.client();

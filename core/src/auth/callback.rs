@@ -179,7 +179,7 @@ pub(super) fn single<'a>(parameters: &'a [(String, String)], name: &str) -> Resu
     }
 }
 
-fn is_code(code: &str) -> bool {
+pub(super) fn is_code(code: &str) -> bool {
     (1..=512).contains(&code.len()) && code.bytes().all(|octet| octet.is_ascii_graphic())
 }
 

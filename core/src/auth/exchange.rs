@@ -58,6 +58,11 @@ impl Inner {
         callback_url: &str,
         connection: Option<ConnectionId>,
     ) -> Result<(ConnectionId, Arc<Tokens>)> {
+        if !callback::is_code(code.expose()) {
+            let why =
+                "must be 1 to 512 visible ASCII characters; pass the code alone, as Cronofy handed it out";
+            return Err(Error::invalid("code", why));
+        }
         match self.exchange_code(code, callback_url).await {
             TokenVerdict::Granted(reply) => self.establish(connection, *reply).await,
             TokenVerdict::InvalidGrant(error) => Err(refused_code(&error)),
@@ -100,6 +105,7 @@ impl Inner {
         let record = TokenRecord::imported(refresh_token, self.now());
         let version = self.save(&tokens.key, &record, expected).await?;
         tokens.adopt(record, version)?;
+        self.wire.members().forget(connection.as_str());
         self.bearer(&tokens).await?;
         Ok((connection, tokens))
     }
@@ -191,6 +197,7 @@ impl Inner {
             match self.save(&tokens.key, &record, found).await {
                 Ok(version) => {
                     tokens.adopt(record, version)?;
+                    self.wire.members().forget(connection.as_str());
                     return Ok((connection, tokens));
                 }
                 Err(error) => last = Some(error.into()),
@@ -198,6 +205,7 @@ impl Inner {
         }
         // The code is used up, so the tokens that it bought are kept in memory rather than lost.
         tokens.adopt(record.clone(), 0)?;
+        self.wire.members().forget(connection.as_str());
         tokens.keep_unsaved(record);
         self.keep_trying_to_save(&tokens);
         let why = last.map_or_else(String::new, |error| format!(" ({error})"));

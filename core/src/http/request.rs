@@ -1,5 +1,7 @@
 //! Turns an operation and its arguments into a request. Pure: no I/O, no clock.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,12 +21,22 @@ use crate::{
 pub(crate) const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A request that needs only its credential.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Prepared {
     pub(crate) method: http::Method,
     pub(crate) uri: Uri,
     /// JSON.
     pub(crate) body: Option<Bytes>,
+}
+
+impl fmt::Debug for Prepared {
+    /// Neither the query nor the body, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared")
+            .field("method", &self.method)
+            .field("path", &self.uri.path())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The application's credentials, for the operations that carry them in the body.
@@ -84,7 +96,8 @@ pub(crate) fn build(
 /// Builds a request for a path that no operation describes.
 ///
 /// # Errors
-/// [`Invalid`](ErrorKind::Invalid) if the path does not begin with `/v1/`, or leaves it.
+/// [`Invalid`](ErrorKind::Invalid) if the path does not begin with `/v1/`, or leaves it; for a method that opens a tunnel, or
+/// has credentials sent back.
 pub(crate) fn build_raw(
     method: http::Method,
     path: &str,
@@ -92,6 +105,9 @@ pub(crate) fn build_raw(
     body: Option<&Value>,
     endpoints: &Endpoints,
 ) -> Result<Prepared> {
+    if matches!(method, http::Method::CONNECT | http::Method::TRACE) {
+        return Err(Error::invalid("method", "must be one that asks for something of the API, like GET"));
+    }
     let refuse = || Error::invalid("path", "must begin with /v1/ and stay below it, like /v1/events");
     // An encoded slash or dot is a path of its own to us, and may be another to what stands before the server.
     let hidden = ["%2f", "%5c", "%2e"].iter().any(|hidden| path.to_ascii_lowercase().contains(hidden));

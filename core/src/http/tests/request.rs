@@ -220,6 +220,9 @@ fn a_credential_never_shows_in_debug_output() {
     let value = bearer(&Secret::from("CANARY")).unwrap();
     assert!(value.is_sensitive() && !format!("{value:?}").contains("CANARY"));
     assert!(bearer(&Secret::from("a\r\nb")).is_err());
+    let (uri, body) = ("https://h/p?state=CANARY".parse().unwrap(), Some("CANARY".into()));
+    let prepared = Prepared { method: http::Method::POST, uri, body };
+    assert_eq!(format!("{prepared:?}"), "Prepared { method: POST, path: \"/p\", .. }");
 }
 
 proptest! {
