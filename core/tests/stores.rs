@@ -176,6 +176,30 @@ mod rights {
         assert!(store.load(&key()).await.is_err(), "a symbolic link is not followed");
     }
 
+    /// Only root can give a directory away, and only root gets into another's that is shut.
+    #[test]
+    fn a_directory_that_belongs_to_another_user_is_refused_with_the_mend() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tokens");
+        store(directory.path());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0, "nothing is left behind");
+        if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
+            let error = FileStore::open(&path).unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Refused);
+            assert!(error.to_string().contains("chown"), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_directories_whose_names_are_no_text_are_two_stores() {
+        use std::os::unix::ffi::OsStrExt;
+        let directory = tempfile::tempdir().unwrap();
+        let named = |name: &[u8]| {
+            FileStore::open(directory.path().join(std::ffi::OsStr::from_bytes(name))).unwrap().identity()
+        };
+        assert_ne!(named(b"tokens-\xfe"), named(b"tokens-\xff"));
+    }
+
     #[test]
     fn a_directory_that_is_a_link_is_refused() {
         let directory = tempfile::tempdir().unwrap();
@@ -200,6 +224,16 @@ async fn a_store_that_cannot_be_written_says_so_and_keeps_the_old_record() {
     let error = store.save(&key(), &record("new"), 1).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert_eq!(store.load(&key()).await.unwrap().unwrap().record.payload.as_str(), "old");
+}
+
+#[tokio::test]
+async fn a_record_that_could_not_be_read_again_is_not_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(directory.path());
+    store.save(&key(), &record("one"), 0).await.unwrap();
+    let error = store.save(&key(), &record(&"x".repeat(2 << 20)), 1).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    assert_eq!(*store.load(&key()).await.unwrap().unwrap().record.payload, "one");
 }
 
 #[tokio::test]

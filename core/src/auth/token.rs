@@ -31,6 +31,10 @@ pub(crate) const SHORTEST_USE: Duration = Duration::from_secs(5);
 /// What came with a grant and is nested deeper than this is not kept: JSON is read to a limit, and a record that nests one level
 /// more than the reply did could not be read again.
 const DEEPEST: usize = 32;
+/// The most that is kept of what came with a grant, in octets of JSON, and of its scope and its `sub`: far more than
+/// Cronofy sends, and far less than what a store refuses to read.
+const MOST_EXTRA: usize = 64 << 10;
+const LONGEST_TEXT: usize = 16 << 10;
 
 /// What a connection is for, told by what came with its grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -161,15 +165,11 @@ impl TokenReply {
             }
             _ => {}
         }
+        let lifetime = lifetime(fields.remove("expires_in").as_ref());
+        let (scope, sub) = (text(fields.remove("scope")), text(fields.remove("sub")));
         fields.retain(|_, value| is_shallow(value, DEEPEST));
-        Ok(Self {
-            access_token,
-            refresh_token,
-            lifetime: lifetime(fields.remove("expires_in").as_ref()),
-            scope: text(fields.remove("scope")),
-            sub: text(fields.remove("sub")),
-            extra: fields,
-        })
+        keep_what_fits(&mut fields);
+        Ok(Self { access_token, refresh_token, lifetime, scope, sub, extra: fields })
     }
 
     /// The `sub` of the grant, by whichever name it came.
@@ -206,6 +206,16 @@ fn lifetime(expires_in: Option<&Value>) -> Duration {
     }
 }
 
+/// Leaves out fields that would make a record too large to be read again.
+fn keep_what_fits(fields: &mut Map<String, Value>) {
+    let mut room = MOST_EXTRA;
+    fields.retain(|name, value| {
+        let left = room.checked_sub(name.len() + value.to_string().len());
+        room = left.unwrap_or(room);
+        left.is_some()
+    });
+}
+
 fn is_shallow(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(items) => levels > 0 && items.iter().all(|item| is_shallow(item, levels - 1)),
@@ -221,7 +231,7 @@ pub(crate) fn is_token(text: &str) -> bool {
 
 fn text(value: Option<Value>) -> Option<String> {
     match value {
-        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        Some(Value::String(text)) if (1..=LONGEST_TEXT).contains(&text.len()) => Some(text),
         _ => None,
     }
 }
@@ -375,6 +385,7 @@ impl TokenRecord {
         let sub = reply.subject().map(str::to_owned).or_else(|| self.sub.clone());
         let mut extra = self.extra.clone();
         extra.extend(reply.extra);
+        keep_what_fits(&mut extra);
         Self {
             kind,
             sub,

@@ -94,7 +94,7 @@ impl FileStore {
     /// Opens the directory, creating it (mode 0700) if it isn't there.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Refused`] if others may read the directory or if it is a symbolic link;
+    /// [`StoreErrorKind::Refused`] if others may read the directory, if it belongs to another user, or if it is a symbolic link;
     /// [`StoreErrorKind::Unavailable`] if it can't be made.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let directory = directory.into();
@@ -110,7 +110,18 @@ impl FileStore {
             ));
         }
         if rights::others_may_read(&found) {
-            return Err(refused(&directory, "can be read by other users; run `chmod 700` on it"));
+            return Err(refused(
+                &directory,
+                "can be read by other users; name a directory of its own, which is made if it isn't there, or run `chmod 700` on this \
+                 one if nothing else is in it",
+            ));
+        }
+        // Shut to everybody else, another's directory is open to root alone.
+        if rights::belongs_to_another(&directory, &found) {
+            return Err(refused(
+                &directory,
+                "belongs to another user, who could put other records there; run `chown` on it, or name another directory",
+            ));
         }
         let directory = directory
             .canonicalize()
@@ -133,7 +144,12 @@ impl FileStore {
 #[async_trait]
 impl TokenStore for FileStore {
     fn identity(&self) -> String {
-        format!("file:{}", self.shared.directory.display())
+        let directory = self.shared.directory.as_os_str();
+        match directory.to_str() {
+            Some(directory) => format!("file:{directory}"),
+            // Not as it is shown, which would be the same for two.
+            None => format!("file:octets:{}", directory.as_encoded_bytes().escape_ascii()),
+        }
     }
 
     async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredRecord>, StoreError> {
@@ -309,6 +325,9 @@ impl Shared {
             StoreError::new(StoreErrorKind::Unavailable, "the record can't be written as JSON")
                 .with_source(error)
         })?;
+        if text.len() as u64 > LARGEST_FILE {
+            return Err(refused(path, "would be larger than any record, and could not be read again"));
+        }
         let temporary = path.with_extension(format!("new-{}", crate::random::token()));
         let written = rights::create_new(&temporary)
             .and_then(|mut file| {

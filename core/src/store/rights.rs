@@ -12,13 +12,14 @@ use std::{
 #[cfg(feature = "sqlite")]
 pub(super) use imp::{FileId, file_id};
 pub(super) use imp::{
-    create_directory, create_new, flush_directory, has_other_names, open, open_or_create, others_may_read,
+    belongs_to_another, create_directory, create_new, flush_directory, has_other_names, open, open_or_create,
+    others_may_read,
 };
 
 #[cfg(unix)]
 mod imp {
     use std::{
-        fs::{DirBuilder, OpenOptions},
+        fs::{DirBuilder, OpenOptions, remove_file},
         os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     };
 
@@ -65,6 +66,15 @@ mod imp {
         found.nlink() > 1
     }
 
+    /// Whether a directory is not of the user whom this process makes files for, told by making one. Where none can be made
+    /// nothing is to be feared.
+    pub(in super::super) fn belongs_to_another(directory: &Path, found: &Metadata) -> bool {
+        let path = directory.join(format!("whose-{}", crate::random::token()));
+        let made = create_new(&path).and_then(|file| file.metadata());
+        let _ = remove_file(&path);
+        made.is_ok_and(|made| made.uid() != found.uid())
+    }
+
     pub(in super::super) fn flush_directory(path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
@@ -107,6 +117,10 @@ mod imp {
     }
 
     pub(in super::super) fn has_other_names(_: &Metadata) -> bool {
+        false
+    }
+
+    pub(in super::super) fn belongs_to_another(_: &Path, _: &Metadata) -> bool {
         false
     }
 

@@ -217,6 +217,21 @@ fn a_refresh_keeps_the_refresh_token_that_the_reply_leaves_out() {
 }
 
 #[test]
+fn however_much_comes_with_a_grant_its_record_stays_small() {
+    let reply_with = |name: &str| {
+        let long = "\u{1}".repeat(40 << 10);
+        reply(&json!({"access_token": "a", "scope": long, "sub": long, name: long, "account_id": "acc_1"}))
+    };
+    let mut record = TokenRecord::new(reply_with("a"), now());
+    for name in ["b", "c", "d", "e", "f", "g", "h"] {
+        record = record.refreshed(reply_with(name), now());
+    }
+    let payload = record.to_record().unwrap().payload;
+    assert!(payload.len() < 256 << 10, "{}", payload.len());
+    assert_eq!(record.extra["account_id"], "acc_1");
+}
+
+#[test]
 fn however_deeply_a_reply_nests_its_record_can_be_read_again() {
     for depth in [1, 32, 33, 126] {
         let body = format!(
