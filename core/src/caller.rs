@@ -486,7 +486,7 @@ pub fn find_operation(name: &str) -> Result<&'static Operation> {
         return Ok(all[index]);
     }
     let hint = shape::closest(name, all.iter().map(|operation| operation.name)).map_or_else(
-        || "see `operations()` for all of them".to_owned(),
+        || "`orgconnect call --list` prints all of them".to_owned(),
         |known| format!("did you mean `{known}`?"),
     );
     Err(Error::invalid("operation", format!("`{name}` is not an operation; {hint}")))

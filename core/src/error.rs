@@ -177,7 +177,7 @@ impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Arc::new(Inner {
             kind,
-            message: message.into(),
+            message: plain(message.into()),
             status: None,
             code: None,
             needs_reauthorization: false,
@@ -264,6 +264,21 @@ impl Error {
     }
 }
 
+/// A message without what could pass for another line of a log, steer a terminal, or turn the text around: it may repeat what
+/// a server or a user has said.
+fn plain(message: Cow<'static, str>) -> Cow<'static, str> {
+    if message.chars().any(misleads) {
+        return message.chars().map(|c| if misleads(c) { ' ' } else { c }).collect();
+    }
+    message
+}
+
+/// Whether a character is a control, a separator of lines, or one of those that change the direction of text.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)
@@ -329,6 +344,12 @@ mod tests {
         let error = Error::new(ErrorKind::Server, "x").with_body(Bytes::from_static(b"patient: Jane Roe"));
         let shown = format!("{error:?}");
         assert!(shown.contains("17 bytes") && !shown.contains("Jane"), "{shown}");
+    }
+
+    #[test]
+    fn no_message_forges_a_line_steers_a_terminal_or_turns_text_around() {
+        let error = Error::invalid("a\r\nb", "is \u{1b}]0;x\u{7} \u{9b}31m \u{2028} \u{202e} odd");
+        assert_eq!(error.message(), "a  b: is  ]0;x   31m     odd");
     }
 
     #[test]

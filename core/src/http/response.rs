@@ -13,6 +13,12 @@ use serde_json::Value;
 
 use crate::{Error, ErrorKind, FieldError, Result, operation::Paging};
 
+/// What explains a failure is a few kilobytes; of what is longer only the status is believed.
+const LARGEST_EXPLANATION: usize = 1 << 20;
+/// A message says no more than this of it; [`Error::fields`] and [`Error::body`] have it all.
+const LONGEST_MESSAGE: usize = 2_000;
+const LONGEST_SAYING: usize = 500;
+
 /// The answer to a call that succeeded. The body is as it was received.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -110,7 +116,9 @@ pub(crate) fn failure(what: &str, status: StatusCode, headers: &HeaderMap, body:
     let mut message = format!("{what}: {said}");
     let mut error_code = None;
     let mut fields = BTreeMap::new();
-    if let Ok(Value::Object(parsed)) = serde_json::from_slice::<Value>(body) {
+    if body.len() <= LARGEST_EXPLANATION
+        && let Ok(Value::Object(parsed)) = serde_json::from_slice::<Value>(body)
+    {
         if let Some(code) = parsed.get("error").and_then(Value::as_str).filter(|code| is_word(code)) {
             error_code = Some(code.to_owned());
         }
@@ -118,13 +126,14 @@ pub(crate) fn failure(what: &str, status: StatusCode, headers: &HeaderMap, body:
             fields = read_fields(errors);
         }
     }
-    for (field, complaints) in &fields {
-        for complaint in complaints {
-            message.push_str("; ");
-            push_plain(&mut message, field);
-            message.push_str(": ");
-            let said = if complaint.description.is_empty() { &complaint.key } else { &complaint.description };
-            push_plain(&mut message, said);
+    for (field, complaint) in fields.iter().flat_map(|(field, all)| all.iter().map(move |one| (field, one))) {
+        if message.len() > LONGEST_MESSAGE {
+            message.push_str("; …");
+            break;
+        }
+        let said = if complaint.description.is_empty() { &complaint.key } else { &complaint.description };
+        for part in ["; ", field, ": ", said] {
+            message.extend(part.chars().take(LONGEST_SAYING));
         }
     }
     let error = Error::new(kind, message)
@@ -142,11 +151,6 @@ pub(crate) fn failure(what: &str, status: StatusCode, headers: &HeaderMap, body:
         Some(code) => error.with_code(code),
         None => error,
     }
-}
-
-/// Adds what a server said, without what could pass for another line of a log, or steer a terminal.
-fn push_plain(message: &mut String, said: &str) {
-    message.extend(said.chars().map(|c| if c.is_control() { ' ' } else { c }));
 }
 
 /// The id of a request, as servers commonly name it.

@@ -54,6 +54,15 @@ fn field_errors_are_read_and_repeated_in_the_message() {
 
 #[test]
 fn what_a_server_says_forges_no_line_of_a_log() {
+    let of = |body: String| failure("x", StatusCode::UNPROCESSABLE_ENTITY, &HeaderMap::new(), &body.into());
+    let complaints = |length: usize| {
+        let complaint = format!("\"{}\",", "é".repeat(length)).repeat(3);
+        of(format!(r#"{{"errors":{{"f":[{complaint}"x"]}}}}"#))
+    };
+    let error = complaints(100_000);
+    assert!(error.message().len() < 4_000 && error.message().ends_with('…'), "{}", error.message().len());
+    assert_eq!(error.fields()["f"].len(), 4, "they are all there");
+    assert!(complaints(300_000).fields().is_empty(), "what explains a failure is not that long");
     let body = r#"{"errors":{"a\nfield":[{"key":"k","description":"one\r\ntwo\u0085three\u001b[31m"}]}}"#;
     let error = failure("x", StatusCode::UNPROCESSABLE_ENTITY, &HeaderMap::new(), &Bytes::from(body));
     assert!(!error.to_string().contains(char::is_control), "{error:?}");
