@@ -26,6 +26,7 @@ pub(crate) struct Cli {
 
 /// Which application, which Cronofy, which store.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The application's client id
     #[arg(long, global = true, env = "CRONOFY_CLIENT_ID", value_name = "ID")]
@@ -191,7 +192,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
     /// How many seconds to wait for the approval in the browser
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) wait: u64,
     /// Print the authorization URL and open no browser
     #[arg(long)]
@@ -232,7 +233,7 @@ pub(crate) struct Login {
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
     /// How many seconds to wait for the approval
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) wait: u64,
     /// Print the authorization URL and open no browser
     #[arg(long)]

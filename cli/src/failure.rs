@@ -14,7 +14,7 @@ pub(crate) enum Failure {
     Usage(String),
     /// Something of this machine: a file, a port.
     Machine(String),
-    /// What the doctor has found, as the kind of error that a call would have met.
+    /// What was found, as the kind of error that a call would have met.
     Found(ErrorKind, String),
     /// A step of the demo was not as it says.
     Demo(String),

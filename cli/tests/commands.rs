@@ -8,6 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use orgconnect_sandbox::NewMember;
 use serde_json::Value;
 
 use common::{BINARY, Terminal, get, text};
@@ -76,6 +77,30 @@ async fn an_organization_is_connected_looked_at_and_acted_in() {
     assert_eq!(doc["email"], "doc@example.com");
     let by_sub = terminal.json(&["whoami", "--as", doc["sub"].as_str().unwrap()]);
     assert_eq!(by_sub, doc);
+}
+
+#[tokio::test]
+async fn what_a_member_is_called_steers_no_terminal() {
+    let terminal = Terminal::open().await;
+    let unit = terminal.sandbox.control().organizations().remove(0);
+    let hostile = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}";
+    let member = NewMember {
+        email: format!("x{hostile}@example.com"),
+        name: format!("X {hostile}"),
+        ..NewMember::default()
+    };
+    let sub = terminal.sandbox.control().add_member(&unit.organization_id, member).unwrap().sub;
+    terminal.login();
+    for arguments in [&["members"][..], &["whoami", "--as", &sub], &["call", "userinfo.read", "--as", &sub]] {
+        for json in [None, Some("--json")] {
+            let printed = terminal.good(&[arguments, json.as_slice()].concat());
+            assert!(printed.contains("owned"), "{arguments:?}");
+            let steers = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+            assert!(!printed.contains(steers), "{arguments:?}: {printed:?}");
+        }
+    }
+    let told = terminal.json(&["whoami", "--as", &sub]);
+    assert_eq!(told["name"], format!("X {hostile}"), "programs are told what it is");
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use orgconnect_sandbox::{NewApplication, Sandbox};
-use serde_json::Value;
+use orgconnect_sandbox::{Fault, FaultBody, NewApplication, Sandbox};
+use serde_json::{Value, json};
 
 use common::{BINARY, Terminal, asked, get, text};
 
@@ -103,6 +103,18 @@ async fn members_of_all_pages_are_listed() {
 }
 
 #[tokio::test]
+async fn a_list_whose_next_page_is_the_same_page_is_given_up() {
+    let terminal = Terminal::open().await;
+    terminal.login();
+    let link = format!("{}/v1/organizational_unit_members?page=2", terminal.sandbox.url());
+    let page = json!({"organizational_unit_members": [], "pages": {"next_page": link}});
+    let fault = Fault { body: Some(FaultBody::Json(page)), ..Fault::status(200) };
+    terminal.sandbox.control().add_fault(fault.on("GET", "/v1/organizational_unit_members"));
+    let (code, said) = terminal.bad(&["members"]);
+    assert!(code == 5 && said.contains("no end"), "{code} {said}");
+}
+
+#[tokio::test]
 async fn an_internal_application_needs_no_connection() {
     let mut terminal = Terminal::open().await;
     let control = terminal.sandbox.control();
@@ -136,7 +148,11 @@ async fn an_operation_for_administrators_asks_for_their_key() {
 #[tokio::test]
 async fn a_wrong_command_line_is_told_to_programs_in_json() {
     let terminal = Terminal::open().await;
-    for wrong in [&["no-such-command", "--json"][..], &["--json", "sandbox", "--port", "many"]] {
+    for wrong in [
+        &["no-such-command", "--json"][..],
+        &["--json", "sandbox", "--port", "many"],
+        &["--json", "login", "--wait", "0"],
+    ] {
         let (code, said) = terminal.bad(wrong);
         let said: Value = serde_json::from_str(&said).unwrap();
         assert_eq!((code, said["error"]["kind"].as_str()), (2, Some("usage")), "{wrong:?}");

@@ -1,6 +1,9 @@
 //! `orgconnect call`: any operation, described by the table that the core works by.
 
-use orgconnect::operation::{Authority, Operation, Place, Shape, Stability};
+use orgconnect::{
+    ErrorKind,
+    operation::{Authority, Operation, Place, Shape, Stability},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -109,6 +112,10 @@ pub(crate) async fn all_items(
         }
         let Some(link) = reply.next_page.take() else { return Ok(items) };
         reply = caller.follow(operation.name, &link).await?;
+        if reply.next_page.as_ref() == Some(&link) {
+            let why = "the list has no end: its next page is the same page; report this to Cronofy";
+            return Err(Failure::Found(ErrorKind::Decode, why.to_owned()));
+        }
     }
 }
 
