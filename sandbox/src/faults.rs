@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use axum::http::{HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -102,6 +103,26 @@ impl Fault {
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
+    }
+
+    /// What of it no reply can have, and why.
+    pub(crate) fn flaw(&self) -> Option<(&'static str, &'static str)> {
+        if self.status.is_some_and(|status| !(200..=999).contains(&status)) {
+            return Some(("status", "must be from 200 to 999"));
+        }
+        let bad = |(name, value): &(String, String)| {
+            HeaderName::try_from(name).is_err() || HeaderValue::try_from(value).is_err()
+        };
+        if self.headers.iter().any(bad) {
+            return Some((
+                "headers",
+                "must be pairs of a header's name and its value, like [\"x-a\", \"b\"]",
+            ));
+        }
+        if self.retry_after.as_ref().is_some_and(|value| HeaderValue::try_from(value).is_err()) {
+            return Some(("retry_after", "must be what a header can hold"));
+        }
+        None
     }
 
     /// Whether the handler runs.

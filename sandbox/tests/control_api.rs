@@ -155,7 +155,17 @@ async fn faults_are_ordered_and_taken_back() {
     assert_eq!(clinic.delete(&format!("/sandbox/faults/{id}"), "", &json!({})).await.status, 204);
     assert_eq!(clinic.delete(&format!("/sandbox/faults/{id}"), "", &json!({})).await.status, 404);
     assert_eq!(clinic.delete("/sandbox/faults", "", &json!({})).await.status, 204);
-    assert_eq!(clinic.post("/sandbox/faults", "", &json!({ "statsu": 503 })).await.status, 422);
+    for (field, bad) in [
+        ("statsu", json!({ "statsu": 503 })),
+        ("status", json!({ "status": 99 })),
+        ("headers", json!({ "headers": [["x-a", "b\nc"]] })),
+        ("headers", json!({ "headers": [["x a", "b"]] })),
+        ("retry_after", json!({ "retry_after": "1\r\n" })),
+    ] {
+        let refused = clinic.post("/sandbox/faults", "", &bad).await;
+        assert_eq!(refused.status, 422, "{bad}");
+        assert!(refused.json()["error"].as_str().unwrap().contains(field), "{bad}");
+    }
 }
 
 #[tokio::test]

@@ -334,8 +334,11 @@ async fn faults(FromState(control): FromState<Control>) -> Response {
     reply(json!({ "faults": control.faults() }))
 }
 
-async fn add_fault(FromState(control): FromState<Control>, Fields(fault): Fields<Fault>) -> Response {
-    created(json!({ "id": control.add_fault(fault) }))
+async fn add_fault(FromState(control): FromState<Control>, Fields(fault): Fields<Fault>) -> Reply {
+    if let Some((name, why)) = fault.flaw() {
+        return Err(SandboxError::Refused(format!("{name} {why}")));
+    }
+    Ok(created(json!({ "id": control.add_fault(fault) })))
 }
 
 async fn clear_faults(FromState(control): FromState<Control>) -> Response {
