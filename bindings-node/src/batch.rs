@@ -5,8 +5,8 @@ use orgconnect::Batch;
 use serde_json::{Value, json};
 
 use crate::{
+    convert::object,
     error::{Record, Result, thrown},
-    handle::arguments,
 };
 
 #[napi(js_name = "Batch")]
@@ -23,7 +23,8 @@ impl NativeBatch {
 
     #[napi(catch_unwind)]
     pub fn add(&mut self, operation: String, entry: String) -> Result<u32> {
-        self.batch.add(&operation, arguments(&entry)).map_err(thrown)?;
+        let entry = object("arguments", &entry).map_err(thrown)?;
+        self.batch.add(&operation, entry).map_err(thrown)?;
         Ok(self.len())
     }
 

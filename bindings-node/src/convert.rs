@@ -30,10 +30,14 @@ pub(crate) fn timestamp(milliseconds: f64) -> Timestamp {
     Timestamp::from_millisecond(whole).unwrap_or(if whole < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
-/// A JSON object; nothing is an empty one.
-pub(crate) fn object(text: Option<&str>) -> Map<String, Value> {
-    // TypeScript has just written it.
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+/// A JSON object. TypeScript has just written it, and may write what is none: a list, half a character, too many levels.
+pub(crate) fn object(field: &str, text: &str) -> Result<Map<String, Value>> {
+    serde_json::from_str(text).map_err(|_| {
+        Error::invalid(
+            field,
+            "must be an object of at most 127 levels, in whose texts no half of a surrogate pair stands alone",
+        )
+    })
 }
 
 /// How a call is carried out.
@@ -41,12 +45,14 @@ pub(crate) fn call_options(
     timeout: Option<f64>,
     attempts: Option<f64>,
     extra: Option<String>,
-) -> CallOptions {
+) -> Result<CallOptions> {
     let mut options = CallOptions::new();
     options.timeout = timeout.map(duration);
     options.attempts = attempts.map(count);
-    options.extra = object(extra.as_deref());
-    options
+    if let Some(extra) = extra {
+        options.extra = object("extra", &extra)?;
+    }
+    Ok(options)
 }
 
 /// A count, cut at the ends of what can be said.

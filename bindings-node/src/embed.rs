@@ -4,9 +4,8 @@ use napi_derive::napi;
 use orgconnect::{EmbedTokens, SystemClock};
 
 use crate::{
-    convert::duration,
+    convert::{duration, object},
     error::{Result, thrown},
-    handle::arguments,
 };
 
 #[napi(js_name = "EmbedTokens")]
@@ -28,7 +27,8 @@ impl NativeEmbedTokens {
 
     #[napi(catch_unwind)]
     pub fn sign(&self, claims: String) -> Result<String> {
-        let token = self.tokens.sign(arguments(&claims), &SystemClock).map_err(thrown)?;
+        let claims = object("claims", &claims).map_err(thrown)?;
+        let token = self.tokens.sign(claims, &SystemClock).map_err(thrown)?;
         Ok(token.expose().to_owned())
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     batch::{NativeBatch, verdicts},
     channel::{Channel, Done},
-    convert::{call_options, method, object},
+    convert::{call_options, method},
     error::{Result, thrown},
 };
 
@@ -107,10 +107,11 @@ impl NativeHandle {
         timeout: Option<f64>,
         attempts: Option<f64>,
         extra: Option<String>,
-    ) -> NativeHandle {
-        let options = call_options(timeout, attempts, extra);
+    ) -> Result<NativeHandle> {
+        let options = call_options(timeout, attempts, extra).map_err(thrown)?;
         let organization = self.organization.as_ref().map(|own| own.with_options(options.clone()));
-        Self { handle: Arc::new(self.handle.with_options(options)), organization, sub: self.sub.clone() }
+        let handle = Arc::new(self.handle.with_options(options));
+        Ok(Self { handle, organization, sub: self.sub.clone() })
     }
 
     /// Acts as a member.
@@ -160,9 +161,4 @@ impl NativeHandle {
         let why = "only an organization acts as a member";
         self.organization.as_ref().ok_or_else(|| Error::invalid("handle", why))
     }
-}
-
-/// Arguments that TypeScript has written as JSON.
-pub(crate) fn arguments(text: &str) -> serde_json::Map<String, Value> {
-    object(Some(text))
 }

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 
 import * as orgconnect from 'orgconnect';
+import { orgconnect as express } from 'orgconnect/express';
 
 import { failure, thrown, world } from './world.mjs';
 
@@ -35,6 +36,13 @@ describe('errors', () => {
       [{ ...good, extraCaCertificates: 'no PEM' }, 'extra_ca_certificate'],
       [{ ...good, userAgentSuffix: 'a\r\nb' }, 'user_agent_suffix'],
       [{ ...good, store: {} }, 'store'],
+      [{ ...good, store: null }, 'store'],
+      [{ ...good, clock: null }, 'clock'],
+      [{ ...good, retry: null }, 'retry'],
+      [{ ...good, rateLimit: null }, 'rate_limit'],
+      [{ ...good, proxy: null }, 'proxy'],
+      [{ ...good, extraCaCertificates: null }, 'extra_ca_certificate'],
+      [{ ...good, extraCaCertificates: {} }, 'extra_ca_certificate'],
     ]) {
       const error = thrown(() => new orgconnect.Client(settings));
       assert.ok(error instanceof orgconnect.ConfigError, `${field}: ${inspect(error)}`);
@@ -44,6 +52,31 @@ describe('errors', () => {
         Object.hasOwn(error.fields, field) || error.message.includes(field),
         `${field}: ${error.message}`,
       );
+    }
+  });
+
+  test('a guard or a list that can remember or hold nothing is refused', async (t) => {
+    const { client } = await world(t);
+    for (const [field, options] of [
+      ['window', undefined],
+      ['window', {}],
+      ['window', { window: '1m', capacity: 1 }],
+      ['window', { window: 0, capacity: 1 }],
+      ['window', { window: NaN, capacity: 1 }],
+      ['capacity', { window: 1 }],
+      ['capacity', { window: 1, capacity: 0 }],
+      ['capacity', { window: 1, capacity: 0.5 }],
+    ]) {
+      const error = thrown(() => new orgconnect.ReplayGuard(options));
+      assert.ok(error instanceof orgconnect.ConfigError && error.fields[field], inspect(error));
+    }
+    for (const limit of [0, -1, 1.5, NaN, '1']) {
+      const error = await failure(client.connections({ limit }));
+      assert.ok(error instanceof orgconnect.InvalidError && error.fields.limit, inspect(error));
+    }
+    for (const keys of [{}, 7, null, undefined, [7]]) {
+      const error = thrown(() => new orgconnect.SealedStore(new orgconnect.MemoryStore(), keys));
+      assert.ok(error instanceof orgconnect.ConfigError && error.fields.keys, inspect(error));
     }
   });
 
@@ -144,6 +177,47 @@ describe('errors', () => {
     ]) {
       const error = await failure((async () => act())());
       assert.ok(error instanceof orgconnect.InvalidError && error.fields[field], inspect(error));
+    }
+  });
+
+  test('what is no object, or none that can be read, is refused by its name and never left out', async (t) => {
+    const { organization, sandbox } = await world(t);
+    const doc = await organization.impersonateEmail('doc@example.com');
+    await sandbox.forget();
+    const tokens = new orgconnect.EmbedTokens('EMB_1', 'ESK_1');
+    let deep = {};
+    for (let level = 0; level < 200; level++) deep = { deep };
+    for (const odd of [[{ sub: 'user-7' }], { sub: '\ud800' }, deep, 'text', 7]) {
+      for (const [field, act] of [
+        ['claims', () => tokens.sign(odd)],
+        ['extra', () => doc.userinfo.read({ extra: odd })],
+        ['extra', () => doc.withOptions({ extra: odd }).userinfo.read()],
+        ['arguments', () => new orgconnect.Batch().add('events.delete', odd)],
+      ]) {
+        // Options are merged as objects are, so what is no object may come to one: then it is sent as such.
+        if (field === 'extra' && (typeof odd !== 'object' || Array.isArray(odd))) continue;
+        const error = await failure((async () => act())());
+        assert.ok(
+          error instanceof orgconnect.InvalidError && error.fields[field],
+          `${field}: ${inspect(error)}`,
+        );
+      }
+    }
+    assert.equal((await sandbox.requests()).length, 0);
+  });
+
+  test('a page whose address is none is sent to connect all the same', async (t) => {
+    const { client } = await world(t);
+    const redirectUri = 'http://127.0.0.1/callback';
+    const { reconnect } = express({ client, redirectUri, tenant: () => 'clinic' });
+    const error = new orgconnect.AuthorizationError('gone', { needsReauthorization: true });
+    for (const originalUrl of ['//', '///', 'http://[', '/\\']) {
+      const sent = {};
+      const response = { headersSent: false, append: (name, value) => (sent[name] = value), end: () => {} };
+      const request = { method: 'GET', originalUrl, headers: { accept: 'text/html' } };
+      reconnect(error, request, response, (left) => assert.fail(inspect(left)));
+      assert.equal(response.statusCode, 302, originalUrl);
+      assert.match(sent.location, /^\/connect\?returnTo=%2F/);
     }
   });
 

@@ -243,12 +243,15 @@ export class Client extends ClientAreas {
 
   /**
    * Lists stored connections in the order of their ids, at most `limit`, beginning after `after`. Reads the token store only.
-   * Records that can't be read are left out, so a page may be short; only an empty one is the end.
+   * One whose record can't be read is listed as `unreadable`. A page may be short; only an empty one is the end.
    */
   async connections(
     options: SignalOption & { after?: string | undefined; limit?: number | undefined } = {},
   ): Promise<ConnectionSummary[]> {
     const { after, limit = 100 } = options;
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      throw complaint('invalid', 'limit', 'must be a positive integer');
+    }
     const found = await this.#act<string>(
       (channel, id) => this.#native.connections(channel, id, after, limit),
       options,

@@ -69,7 +69,7 @@ export class Pages<P, T> implements AsyncIterable<T> {
   /** The items of all pages, collected. */
   async all(): Promise<T[]> {
     const all: T[] = [];
-    for await (const page of this.pages()) all.push(...this.#itemsOf(page));
+    for await (const page of this.pages()) for (const item of this.#itemsOf(page)) all.push(item);
     return all;
   }
 

@@ -100,9 +100,14 @@ export function nativeSettings(settings: ClientSettings): NativeSettings {
   for (const [name, value] of Object.entries(given)) {
     const kind = KINDS[name as keyof ClientSettings];
     if (!kind) throw complaint('config', name, `is no setting; there are ${Object.keys(KINDS).join(', ')}`);
-    if (name === 'extraCaCertificates' && typeof value === 'string') continue;
-    if (value !== undefined && typeof value !== kind)
-      throw complaint('config', wire(name), `must be a ${kind}`);
+    // What a store must be is said where it is taken.
+    if (value === undefined || name === 'store') continue;
+    if (name === 'extraCaCertificates') {
+      if (typeof value !== 'string' && !Array.isArray(value))
+        throw complaint('config', 'extra_ca_certificate', 'must be a string, or an array of strings');
+    } else if (value === null || typeof value !== kind) {
+      throw complaint('config', wire(name), `must be ${kind === 'object' ? 'an' : 'a'} ${kind}`);
+    }
   }
   for (const name of ['clientId', 'clientSecret'] as const) {
     if (settings[name] === undefined)

@@ -337,10 +337,10 @@ export class SealedStore extends Store {
 }
 
 function keyList(keys: string | readonly string[]): string[] {
-  const list = typeof keys === 'string' ? [keys] : [...keys];
-  if (list.some((key) => typeof key !== 'string'))
-    throw complaint('config', 'keys', 'must be strings in base64');
-  return list;
+  const list: unknown = typeof keys === 'string' ? [keys] : keys;
+  if (!Array.isArray(list) || list.some((key) => typeof key !== 'string'))
+    throw complaint('config', 'keys', 'must be strings in base64, the current one first');
+  return [...(list as string[])];
 }
 
 /** What a sealed store needs to stay alive: the store within. */
@@ -357,7 +357,11 @@ export function nativeStore(store: Store | TokenStore): NativeStore {
   if (store instanceof Store) return nativeOf(store);
   const given = store as unknown;
   if (typeof given !== 'object' || given === null) {
-    throw complaint('config', 'store', 'must be a store, like new SqliteStore("tokens.db")');
+    throw complaint(
+      'config',
+      'store',
+      'must be a store, like `new SqliteStore("tokens.db")`, or what `openStore("sqlite:tokens.db")` returns',
+    );
   }
   for (const method of METHODS) {
     if (typeof store[method] !== 'function')

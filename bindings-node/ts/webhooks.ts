@@ -83,7 +83,14 @@ export class ReplayGuard {
 
   /** Remembers bodies for `window` milliseconds, and at most `capacity` of them. */
   constructor(options: { window: number; capacity: number }) {
-    this.#native = new native.ReplayGuard(options.window, options.capacity);
+    const { window, capacity } = (options as typeof options | undefined) ?? {};
+    if (typeof window !== 'number' || !(window > 0)) {
+      throw complaint('config', 'window', 'must be how many milliseconds bodies are remembered');
+    }
+    if (!Number.isSafeInteger(capacity) || (capacity as number) < 1) {
+      throw complaint('config', 'capacity', 'must be how many bodies are remembered at the most');
+    }
+    this.#native = new native.ReplayGuard(window, capacity as number);
   }
 
   /** Whether this body comes for the first time within the window, and remembers it if so. */

@@ -111,9 +111,9 @@ export class ConnectFlow<R> {
   ): Answer | undefined {
     if (!(error instanceof OrgconnectError) || !error.needsReauthorization) return undefined;
     if (seen.method !== 'GET' || !seen.accept?.includes('text/html')) return undefined;
-    const url = new URL(seen.url, 'http://here.invalid');
     let place = this.#home;
     try {
+      const url = new URL(seen.url, 'http://here.invalid');
       place = this.#returnTo.check(url.pathname + url.search);
     } catch {
       // A page with such an address is not gone back to.
