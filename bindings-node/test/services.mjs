@@ -2,19 +2,11 @@
 // installs the servers.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { PostgresStore, RedisStore } from 'orgconnect';
 
@@ -63,16 +55,9 @@ export async function startRedis() {
 
 /** The command that runs another one with a keyring of its own, unlocked, and its environment. */
 export function inAKeyring(folder, command) {
-  const runtime = join(folder, 'runtime');
-  mkdirSync(runtime);
-  chmodSync(runtime, 0o700);
-  const { DISPLAY: _, DBUS_SESSION_BUS_ADDRESS: __, NODE_TEST_CONTEXT: ___, ...env } = process.env;
-  const unlock = "printf '\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null";
-  return {
-    program: 'dbus-run-session',
-    args: ['--', 'sh', '-c', `${unlock} && exec "$0" "$@"`, ...command],
-    env: { ...env, HOME: folder, XDG_RUNTIME_DIR: runtime, XDG_DATA_HOME: join(folder, 'data') },
-  };
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const program = fileURLToPath(new URL('../../tests/services/keyring', import.meta.url));
+  return { program, args: ['unlocked', folder, ...command], env };
 }
 
 async function running(server, folder, url, store, signal) {

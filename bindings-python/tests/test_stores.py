@@ -342,29 +342,10 @@ with Sandbox() as sandbox:
     assert len(again.organization("clinic").members.list().all()) == 5
     print("kept", token)
 """
-    runtime = tmp_path / "runtime"
-    runtime.mkdir(mode=0o700)
-    unlock = "printf '\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DBUS_", "DISPLAY"))}
+    keyring = Path(__file__).parents[2] / "tests/services/keyring"
     done = subprocess.run(
-        [
-            "dbus-run-session",
-            "--",
-            "sh",
-            "-c",
-            f'{unlock} && exec "$0" "$@"',
-            sys.executable,
-            "-c",
-            code,
-            tmp_path / "t",
-        ],
-        env={
-            **environment,
-            "PYTHONPATH": ":".join(sys.path),
-            "HOME": str(tmp_path),
-            "XDG_RUNTIME_DIR": str(runtime),
-            "XDG_DATA_HOME": str(tmp_path / "data"),
-        },
+        [keyring, "unlocked", tmp_path, sys.executable, "-c", code, tmp_path / "t"],
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
         capture_output=True,
         text=True,
         timeout=120,

@@ -9,10 +9,9 @@
 
 use std::{
     env, fs,
-    io::Write,
     os::unix::net::UnixListener,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
     time::{Duration, Instant},
 };
 
@@ -24,33 +23,16 @@ use orgconnect::{
 /// Names the directory on which a second process of this test binary works.
 const DIRECTORY: &str = "ORGCONNECT_TEST_KEYRING";
 
-/// Runs one test of this binary in a session of its own: with a keyring that is unlocked, or with one that is not.
-fn in_a_session(test: &str, directory: &Path, unlocked: bool) -> Output {
-    let runtime = directory.join("runtime");
-    fs::create_dir_all(&runtime).unwrap();
-    fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    let unlock = if unlocked {
-        "printf '\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null"
-    } else {
-        "gnome-keyring-daemon --start --components=secrets >/dev/null"
-    };
-    let mut session = Command::new("dbus-run-session")
-        .args(["--", "sh", "-c", &format!("{unlock} && exec \"$0\" \"$@\"")])
+/// Runs one test of this binary in a session of its own, whose keyring is `unlocked` or `locked`.
+fn in_a_session(test: &str, home: &Path, keyring: &str) -> Output {
+    Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/services/keyring"))
+        .arg(keyring)
+        .arg(home)
         .arg(env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
-        .env("HOME", directory)
-        .env("XDG_RUNTIME_DIR", &runtime)
-        .env("XDG_DATA_HOME", directory.join("data"))
-        .env_remove("DISPLAY")
-        .env_remove("DBUS_SESSION_BUS_ADDRESS")
-        .env(DIRECTORY, directory.join("tokens"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{error}; run `tools/setup services`"));
-    session.stdin.take().unwrap().flush().unwrap();
-    session.wait_with_output().unwrap()
+        .env(DIRECTORY, home.join("tokens"))
+        .output()
+        .unwrap_or_else(|error| panic!("{error}; run `tools/setup services`"))
 }
 
 fn assert_good(output: &Output) {
@@ -125,19 +107,19 @@ async fn child_finds_the_keyring_locked() {
 #[test]
 fn a_key_is_made_once_kept_in_the_keyring_and_nothing_is_written_in_clear_text() {
     let home = tempfile::tempdir().unwrap();
-    assert_good(&in_a_session("child_keeps_the_contract_and_a_record", home.path(), true));
-    assert_good(&in_a_session("child_reads_the_record_back", home.path(), true));
+    assert_good(&in_a_session("child_keeps_the_contract_and_a_record", home.path(), "unlocked"));
+    assert_good(&in_a_session("child_reads_the_record_back", home.path(), "unlocked"));
     assert!(!files(home.path()).contains("clear-text-canary"));
     // Another user's keyring, and the same files.
     fs::remove_dir_all(home.path().join("data")).unwrap();
-    assert_good(&in_a_session("child_finds_records_but_no_key", home.path(), true));
+    assert_good(&in_a_session("child_finds_records_but_no_key", home.path(), "unlocked"));
 }
 
 #[test]
 fn a_keyring_that_stays_locked_is_an_error_within_three_seconds_and_nothing_is_written() {
     let home = tempfile::tempdir().unwrap();
-    assert_good(&in_a_session("child_keeps_the_contract_and_a_record", home.path(), true));
-    assert_good(&in_a_session("child_finds_the_keyring_locked", home.path(), false));
+    assert_good(&in_a_session("child_keeps_the_contract_and_a_record", home.path(), "unlocked"));
+    assert_good(&in_a_session("child_finds_the_keyring_locked", home.path(), "locked"));
 }
 
 /// Set in a second process, whose session bus is somewhere else.

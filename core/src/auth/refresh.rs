@@ -859,14 +859,16 @@ pub(crate) fn check_state(record: &TokenRecord, connection: &ConnectionId) -> Re
         ConnectionState::Unreadable { reason } => {
             Err(Error::new(ErrorKind::Store, reason.clone()).with_code("store_unreadable"))
         }
-        ConnectionState::Revoking { at } | ConnectionState::Revoked { at } => Err(Error::authorization(
-            "revoked",
-            format!(
-                "connection {connection}: your application revoked it at {}; send the owner through authorize again",
-                at.strftime("%Y-%m-%dT%H:%M:%SZ")
-            ),
-        )
-        .reauthorize()),
+        ConnectionState::Revoking { at } | ConnectionState::Revoked { at } => {
+            let at = Timestamp::from_second(at.as_second()).unwrap_or(*at);
+            Err(Error::authorization(
+                "revoked",
+                format!(
+                    "connection {connection}: your application revoked it at {at}; send the owner through authorize again"
+                ),
+            )
+            .reauthorize())
+        }
     }
 }
 

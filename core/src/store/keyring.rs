@@ -6,6 +6,14 @@
 //! A keyring that is locked may wait for somebody who isn't there. It is asked on a thread of its own and given up on
 //! after a while, and nothing is ever kept in clear text in its place.
 
+#[cfg_attr(any(target_os = "macos", windows), path = "keyring/native.rs")]
+#[cfg_attr(any(target_os = "android", target_os = "ios"), path = "keyring/none.rs")]
+#[cfg_attr(
+    not(any(target_os = "android", target_os = "ios", target_os = "macos", windows)),
+    path = "keyring/secret_service.rs"
+)]
+mod system;
+
 use std::{
     fmt, fs,
     path::Path,
@@ -16,7 +24,6 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use keyring_core::{Entry, Error as KeyringError, api::CredentialStoreApi};
 
 use super::{
     Claim, ClaimQuery, ConnectionKey, FileStore, Keys, Lease, ListQuery, ListedRecord, Record, SealedStore,
@@ -128,73 +135,56 @@ fn lock(directory: &Path) -> Result<fs::File, StoreError> {
 }
 
 fn read(service: &str, account: &str) -> Result<Option<Secret>, StoreError> {
-    ask(service, account, |entry| match entry.get_password() {
-        Ok(text) => Ok(Some(Secret::from(text))),
-        Err(KeyringError::NoEntry) => Ok(None),
-        Err(error) => Err(error),
-    })
+    ask(service, account, system::read)
 }
 
 fn write(service: &str, account: &str, text: &Secret) -> Result<(), StoreError> {
     let text = text.clone();
-    ask(service, account, move |entry| entry.set_password(text.expose()))
+    ask(service, account, move |service, account| system::write(service, account, &text))
 }
 
 /// Asks the keyring on a thread of its own, which is left behind if it doesn't come back.
 fn ask<T: Send + 'static>(
     service: &str,
     account: &str,
-    work: impl FnOnce(&Entry) -> keyring_core::Result<T> + Send + 'static,
+    work: impl FnOnce(&str, &str) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, StoreError> {
     let (service, account) = (service.to_owned(), account.to_owned());
     let (sender, receiver) = mpsc::sync_channel(1);
     let asked = thread::Builder::new().name("orgconnect-keyring".to_owned()).spawn(move || {
-        let _ = sender.send(entry(&service, &account).and_then(|entry| work(&entry)));
+        let _ = sender.send(work(&service, &account));
     });
     asked.map_err(|error| unavailable("no thread could be had to ask the keyring").with_source(error))?;
     match receiver.recv_timeout(PATIENCE) {
-        Ok(answer) => answer.map_err(failed),
+        Ok(answer) => answer.map_err(Failure::told),
         Err(_) => Err(unavailable(
             "the keyring has not answered; it may be locked and wait for its password: unlock it, and try again",
         )),
     }
 }
 
-/// An entry of this system's keyring. Nothing is set for the whole process.
-#[cfg(all(unix, not(any(target_os = "macos", target_os = "ios", target_os = "android"))))]
-fn entry(service: &str, account: &str) -> keyring_core::Result<Entry> {
-    zbus_secret_service_keyring_store::Store::new()?.build(service, account, None)
+/// Why the keyring did not do what it was asked, in words that hold nothing of what it holds.
+enum Failure {
+    /// There is none, or none that can be talked with.
+    Absent(String),
+    /// It wants a password, or somebody's consent.
+    Locked(String),
+    Ambiguous,
+    NotText,
 }
 
-#[cfg(target_os = "macos")]
-fn entry(service: &str, account: &str) -> keyring_core::Result<Entry> {
-    apple_native_keyring_store::keychain::Store::new()?.build(service, account, None)
-}
-
-#[cfg(windows)]
-fn entry(service: &str, account: &str) -> keyring_core::Result<Entry> {
-    windows_native_keyring_store::Store::new()?.build(service, account, None)
-}
-
-#[cfg(any(target_os = "ios", target_os = "android"))]
-fn entry(_: &str, _: &str) -> keyring_core::Result<Entry> {
-    Err(KeyringError::NoDefaultStore)
-}
-
-/// Says what is wrong, in words that hold nothing of what the keyring holds.
-fn failed(error: KeyringError) -> StoreError {
-    match error {
-        KeyringError::NoStorageAccess(cause) => unavailable(&format!(
-            "the keyring is locked, or gives no access ({cause}); unlock it, and try again"
-        )),
-        KeyringError::PlatformFailure(cause) => refused(&format!(
-            "there is no keyring to be reached ({cause}); log in to a desktop session, or use a store with a key file"
-        )),
-        KeyringError::NoDefaultStore => refused("this system has no keyring; use a store with a key file"),
-        KeyringError::Ambiguous(_) => {
-            refused("the keyring has several entries of that name; remove all but one")
+impl Failure {
+    fn told(self) -> StoreError {
+        match self {
+            Self::Locked(why) => unavailable(&format!(
+                "the keyring is locked, or gives no access ({why}); unlock it, and try again"
+            )),
+            Self::Absent(why) => refused(&format!(
+                "there is no keyring to be reached ({why}); log in to a desktop session, or use a store with a key file"
+            )),
+            Self::Ambiguous => refused("the keyring has several entries of that name; remove all but one"),
+            Self::NotText => refused("the keyring's entry is no text; remove it, or put a key in its place"),
         }
-        _ => refused("the keyring's entry is no text; remove it, or put a key in its place"),
     }
 }
 

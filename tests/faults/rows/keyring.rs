@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt, net::UnixListener},
+    os::unix::net::UnixListener,
     path::Path,
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -67,9 +67,6 @@ async fn unusable(sheet: &mut Sheet) {
 
 /// Runs the second process in a session in which the keyring is as it is said.
 fn try_in(situation: &str, home: &Path) -> Output {
-    let runtime = home.join("runtime");
-    fs::create_dir_all(&runtime).unwrap();
-    fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).unwrap();
     let program = std::env::current_exe().unwrap();
     let bus = home.join("bus");
     // Bound for as long as the process runs, and never accepting.
@@ -81,21 +78,12 @@ fn try_in(situation: &str, home: &Path) -> Output {
             command
         }
         _ => {
-            let start = match situation {
-                "unlocked" => "printf '\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null",
-                _ => "gnome-keyring-daemon --start --components=secrets >/dev/null",
-            };
-            let mut command = Command::new("dbus-run-session");
-            command.args(["--", "sh", "-c", &format!("{start} && exec \"$0\"")]).arg(program);
-            command.env_remove("DBUS_SESSION_BUS_ADDRESS");
+            let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../services/keyring"));
+            command.arg(situation).arg(home).arg(program);
             command
         }
     };
     command
-        .env("HOME", home)
-        .env("XDG_RUNTIME_DIR", &runtime)
-        .env("XDG_DATA_HOME", home.join("data"))
-        .env_remove("DISPLAY")
         .env(DIRECTORY, home.join("tokens"))
         .stdin(Stdio::null())
         .output()
