@@ -7,6 +7,7 @@ use std::{
     future::Future,
     io,
     panic::resume_unwind,
+    pin::Pin,
     sync::{Arc, LazyLock},
     thread,
 };
@@ -68,15 +69,25 @@ impl<T> Drop for Task<T> {
     }
 }
 
+/// Work whose type is known by what comes of it alone: the runtime's code for a task is there once for each type of them.
+type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 /// Does the work of a call: to its end, until it is cancelled, or until the host drops it.
-pub(crate) async fn run<T: Send + 'static>(
+pub(crate) fn run<T: Send + 'static>(
     cancel: Option<Arc<CancelHandle>>,
     work: impl Future<Output = NativeResult<T>> + Send + 'static,
+) -> Work<NativeResult<T>> {
+    Box::pin(drive(cancel, Box::pin(work)))
+}
+
+async fn drive<T: Send + 'static>(
+    cancel: Option<Arc<CancelHandle>>,
+    work: Work<NativeResult<T>>,
 ) -> NativeResult<T> {
     if cancel.as_ref().is_some_and(|cancel| *cancel.0.borrow()) {
         return Err(NativeError::Cancelled);
     }
-    let mut task = Task(spawn(work)?);
+    let mut task = Task(runtime()?.spawn(work));
     tokio::select! {
         biased;
         () = CancelHandle::cancelled(cancel.as_deref()) => Err(NativeError::Cancelled),
@@ -88,12 +99,6 @@ pub(crate) async fn run<T: Send + 'static>(
     }
 }
 
-fn spawn<T: Send + 'static>(
-    work: impl Future<Output = NativeResult<T>> + Send + 'static,
-) -> NativeResult<JoinHandle<NativeResult<T>>> {
-    Ok(runtime()?.spawn(work))
-}
-
 /// Makes the runtime that of this thread until the value is dropped, for what starts tasks of its own.
 #[cfg(feature = "server")]
 pub(crate) fn enter() -> NativeResult<EnterGuard<'static>> {
@@ -102,6 +107,7 @@ pub(crate) fn enter() -> NativeResult<EnterGuard<'static>> {
 
 /// Begins what nobody waits for.
 pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) -> NativeResult<()> {
+    let work: Work<()> = Box::pin(work);
     runtime()?.spawn(work);
     Ok(())
 }

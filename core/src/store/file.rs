@@ -134,7 +134,9 @@ impl FileStore {
         work: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || work(&shared)).await.unwrap_or_else(|error| {
+        // The runtime's code for a task is there once for each type of what comes of it, and not for each closure.
+        let work: Box<dyn FnOnce() -> Result<T, StoreError> + Send> = Box::new(move || work(&shared));
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
             Err(StoreError::new(StoreErrorKind::Unavailable, "the file task ended early; try again")
                 .with_source(error))
         })

@@ -181,6 +181,11 @@ enum Place {
     Unix(std::path::PathBuf),
 }
 
+/// What Redis is talked with over, of whichever kind: the code for the conversation is there once.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 /// A connection, and the process it belongs to: after a fork the child must not talk on its parent's.
 #[derive(Clone)]
 struct Live {
@@ -504,34 +509,30 @@ impl Shared {
             let why = "can't be reached; check that it runs, the network and TLS";
             StoreError::new(StoreErrorKind::Unavailable, format!("Redis {why} ({error})")).with_source(error)
         };
-        let mut connection = match &self.place {
+        let stream: Box<dyn Stream> = match &self.place {
             Place::Tcp { host, port } => {
                 let bare = host.trim_start_matches('[').trim_end_matches(']');
                 let stream = TcpStream::connect((bare, *port)).await.map_err(unreachable)?;
                 stream.set_nodelay(true).map_err(unreachable)?;
                 match &self.tls {
-                    None => self.greet(stream).await?,
+                    None => Box::new(stream),
                     Some(tls) => {
                         let name = ServerName::try_from(bare.to_owned())
                             .map_err(|_| refused("its host is not a name that a certificate can have"))?;
-                        self.greet(tls.connect(name, stream).await.map_err(unreachable)?).await?
+                        Box::new(tls.connect(name, stream).await.map_err(unreachable)?)
                     }
                 }
             }
             #[cfg(unix)]
-            Place::Unix(path) => {
-                self.greet(tokio::net::UnixStream::connect(path).await.map_err(unreachable)?).await?
-            }
+            Place::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await.map_err(unreachable)?),
         };
+        let mut connection = self.greet(stream).await?;
         check_fitness(&mut connection).await?;
         Ok(Live { process: std::process::id(), number: NEXT.fetch_add(1, Ordering::Relaxed), connection })
     }
 
     /// Logs in and chooses the database.
-    async fn greet<S>(&self, stream: S) -> Result<MultiplexedConnection, StoreError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn greet(&self, stream: Box<dyn Stream>) -> Result<MultiplexedConnection, StoreError> {
         let mut info = RedisConnectionInfo::default()
             .set_db(self.database)
             .set_protocol(ProtocolVersion::RESP2)

@@ -123,6 +123,15 @@ impl SqliteStore {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.transact(behavior, Box::new(work)).await
+    }
+
+    /// Compiled once for each type of what comes of the work, and not for each closure.
+    async fn transact<T: Send + 'static>(
+        &self,
+        behavior: TransactionBehavior,
+        work: Work<T>,
+    ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
         let database =
             if matches!(behavior, TransactionBehavior::Deferred) { &shared.reading } else { &shared.writing };
@@ -156,6 +165,9 @@ impl SqliteStore {
         })
     }
 }
+
+/// What is done in a transaction.
+type Work<T> = Box<dyn FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send>;
 
 #[async_trait]
 impl TokenStore for SqliteStore {
