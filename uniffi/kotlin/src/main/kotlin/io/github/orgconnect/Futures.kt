@@ -18,7 +18,7 @@ public object Futures {
     public fun <T> future(call: Call<T>): CompletableFuture<T> =
         CoroutineScope(Dispatchers.Default).future { suspendCoroutineUninterceptedOrReturn { call.with(it) } }
 
-    /** Makes the call and waits for its end. */
+    /** Makes the call and waits for its end. Interrupting the thread cancels the call, and throws an [InterruptedException]. */
     @JvmStatic
     public fun <T> get(call: Call<T>): T = runBlocking { suspendCoroutineUninterceptedOrReturn { call.with(it) } }
 

@@ -24,6 +24,10 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
 import java.time.Duration
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.TimeUnit
+import kotlin.concurrent.thread
+import kotlin.coroutines.intrinsics.startCoroutineUninterceptedOrReturn
 import kotlin.random.Random
 
 /** One refresh for many callers (A1), with other languages (A3), and whoever goes away (A8). */
@@ -129,6 +133,26 @@ class RefreshTest {
                 assertTrue(withTimeoutOrNull(20_000) { call.cancelAndJoin() } != null)
                 assertTrue(organization.members.list().all().isNotEmpty())
             }
+        }
+    }
+
+    @Test
+    fun `a thread that waits for a call and is interrupted waits no longer`() {
+        Clinic().use { clinic ->
+            val organization = runBlocking { clinic.connect().organization() }
+            clinic.sandbox.fault {
+                put("path", "/v1/organizational_unit_members")
+                put("delay_before_ms", 60_000)
+            }
+            val call: suspend () -> Any? = { organization.members.list().first() }
+            val ended = CompletableFuture<Throwable?>()
+            val waiting =
+                thread {
+                    ended.complete(runCatching { Futures.get { call.startCoroutineUninterceptedOrReturn(it) } }.exceptionOrNull())
+                }
+            while (clinic.sandbox.control("GET", "/sandbox/faults").toString().contains("\"met\":0")) Thread.yield()
+            waiting.interrupt()
+            assertTrue(ended.get(20, TimeUnit.SECONDS) is InterruptedException)
         }
     }
 
