@@ -13,8 +13,8 @@ use tracing::Instrument;
 use crate::{
     Error, ErrorKind, Reply, Result, Sub,
     auth::{
-        refresh::{Snapshot, Tokens},
         token::ConnectionKind,
+        tokens::{Snapshot, Tokens},
     },
     client::Inner,
     http::{

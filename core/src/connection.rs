@@ -8,11 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     Account, ConnectionId, ConnectionKind, ConnectionState, Error, ErrorKind, Organization, Result, Secret,
     ServiceAccount,
-    auth::{
-        endpoint::Revoked,
-        refresh::{self, Tokens},
-        token::TokenRecord,
-    },
+    auth::{endpoint::Revoked, refresh, token::TokenRecord, tokens::Tokens},
     caller::{Caller, Credential},
     client::Inner,
     process,

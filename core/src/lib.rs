@@ -48,6 +48,7 @@ mod handle;
 mod hex;
 mod http;
 mod ids;
+mod lock;
 pub mod operation;
 mod organization;
 #[cfg(feature = "api")]

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use crate::{
     Account, Error, ErrorKind, Result, Sub,
-    auth::refresh::lock,
     caller::{Caller, find_operation},
     handle::handle,
+    lock::lock,
     process,
 };
 

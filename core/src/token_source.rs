@@ -13,9 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use crate::{
-    Error, ErrorKind, Result, Secret, auth::refresh::lock, http::request, process::PerProcess, wire::Wire,
-};
+use crate::{Error, ErrorKind, Result, Secret, http::request, lock::lock, process::PerProcess, wire::Wire};
 
 /// A token is replaced this long before it ends, or a tenth of its life if that is shorter.
 const LONGEST_MARGIN: Duration = Duration::from_secs(30);

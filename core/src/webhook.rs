@@ -29,7 +29,7 @@ use serde_json::{Map, Value};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::{Error, ErrorKind, Result, Secret, auth::refresh::lock};
+use crate::{Error, ErrorKind, Result, Secret, lock::lock};
 
 /// The header that carries the signature.
 pub const SIGNATURE_HEADER: &str = "Cronofy-HMAC-SHA256";

@@ -10,13 +10,15 @@ use zeroize::Zeroizing;
 use super::{
     authorize::PendingAuthorization,
     callback::{self, Callback},
-    refresh::{Tokens, lock},
     token::{self, ConnectionState, TokenRecord, TokenReply, TokenVerdict},
+    tokens::Tokens,
 };
 use crate::{
     ConnectionId, Error, ErrorKind, Result,
     client::Inner,
-    hex, random,
+    hex,
+    lock::lock,
+    random,
     secret::Secret,
     store::{ConnectionKey, Record, StoreErrorKind},
 };

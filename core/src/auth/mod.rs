@@ -16,6 +16,8 @@ mod flight;
 pub(crate) mod hand_off;
 pub(crate) mod refresh;
 pub(crate) mod token;
+pub(crate) mod tokens;
+mod unsaved;
 
 #[cfg(test)]
 mod tests;
