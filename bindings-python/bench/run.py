@@ -27,10 +27,11 @@ CASES = {
 
 DECODE = """
 import json, sys, time, urllib.request
-from orgconnect._calls import decoder
+from orgconnect._calls import _decode_other
+from orgconnect._decode import decoder
 from orgconnect.api.events import EventsPage
 body = urllib.request.urlopen(sys.argv[1] + "/v1/events").read()
-read = decoder(EventsPage).decode
+read = decoder(EventsPage, _decode_other).decode
 def best(work):
     times = []
     for _ in range(200):
