@@ -105,8 +105,7 @@ impl Session {
         let answer = self.call(SERVICE, "Service", "Unlock", "ao", &body)?;
         let mut values = answer.body("aoo")?;
         values.paths()?;
-        let prompt = values.path()?;
-        self.prompt(prompt)
+        self.prompt(values.path()?)
     }
 
     /// Lets the service ask the user, if it wants to.
@@ -123,9 +122,16 @@ impl Session {
         if dismissed { Err(Failure::Locked("its password was not given".to_owned())) } else { Ok(()) }
     }
 
+    /// Waits until what the service answered to have made is there.
+    fn made(&mut self, answer: &Message) -> Result<(), Failure> {
+        let mut values = answer.body("oo")?;
+        values.path()?;
+        self.prompt(values.path()?)
+    }
+
     fn get(&mut self, item: &str) -> Result<Secret, Failure> {
         let mut body = Writer::new();
-        body.string(&self.path.clone());
+        body.string(&self.path);
         let answer = self.call(item, "Item", "GetSecret", "o", &body)?;
         let mut values = answer.body("(oayays)")?;
         values.path()?;
@@ -153,10 +159,7 @@ impl Session {
         self.secret(&mut body, text);
         body.boolean(true);
         let answer = self.call(&collection, "Collection", "CreateItem", "a{sv}(oayays)b", &body)?;
-        let mut values = answer.body("oo")?;
-        values.path()?;
-        let prompt = values.path()?;
-        self.prompt(prompt)
+        self.made(&answer)
     }
 
     /// The collection that the desktop unlocks when the user logs in. One is made where there is none.
@@ -173,10 +176,7 @@ impl Session {
         });
         body.string("default");
         let answer = self.call(SERVICE, "Service", "CreateCollection", "a{sv}s", &body)?;
-        let mut values = answer.body("oo")?;
-        values.path()?;
-        let prompt = values.path()?;
-        self.prompt(prompt)?;
+        self.made(&answer)?;
         self.alias()?.ok_or_else(|| Failure::Absent("it has no default collection".to_owned()))
     }
 
