@@ -11,6 +11,8 @@ use std::{
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::lock::lock;
+
 /// Tells the time by which tokens expire. The default is the system's clock.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time now.
@@ -51,7 +53,7 @@ impl ManualClock {
 
     /// Moves the clock either way; it stops at the ends of representable time.
     pub fn shift(&self, by: SignedDuration) {
-        let mut now = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut now = lock(&self.0);
         *now =
             now.saturating_add(by).unwrap_or(if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX });
     }
@@ -59,7 +61,7 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *lock(&self.0)
     }
 }
 

@@ -4,14 +4,14 @@
 use std::{
     cell::Cell,
     sync::{
-        LazyLock, Mutex, OnceLock, PoisonError,
+        LazyLock, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
 
 use tokio::runtime::{Handle, Id};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, lock::lock};
 
 /// The process as it was noticed last.
 static NOTICED: AtomicU32 = AtomicU32::new(0);
@@ -37,7 +37,7 @@ pub(crate) fn notice() -> Result<()> {
     if HERE.get() == Some((runtime, process)) {
         return Ok(());
     }
-    let mut runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut runtimes = lock(&RUNTIMES);
     match runtimes.iter().find(|(known, _)| *known == runtime) {
         Some((_, first)) if *first != process => Err(Error::new(
             ErrorKind::Config,

@@ -106,10 +106,16 @@ impl Inner {
         };
         let record = TokenRecord::imported(refresh_token, self.now());
         let version = self.save(&tokens.key, &record, expected).await?;
-        tokens.adopt(record, version)?;
-        self.wire.members().forget(connection.as_str());
+        self.take_over(&tokens, record, version)?;
         self.bearer(&tokens).await?;
         Ok((connection, tokens))
+    }
+
+    /// Goes on with a grant that replaces whatever the connection was before: the members were that one's, too.
+    fn take_over(&self, tokens: &Tokens, record: TokenRecord, version: u64) -> Result<()> {
+        tokens.adopt(record, version)?;
+        self.wire.members().forget(tokens.key.connection.as_str());
+        Ok(())
     }
 
     /// Remembers that the state was used, before anything is sent: the second of two callbacks finds the mark, in this
@@ -198,16 +204,14 @@ impl Inner {
             };
             match self.save(&tokens.key, &record, found).await {
                 Ok(version) => {
-                    tokens.adopt(record, version)?;
-                    self.wire.members().forget(connection.as_str());
+                    self.take_over(&tokens, record, version)?;
                     return Ok((connection, tokens));
                 }
                 Err(error) => last = Some(error.into()),
             }
         }
         // The code is used up, so the tokens that it bought are kept in memory rather than lost.
-        tokens.adopt(record.clone(), 0)?;
-        self.wire.members().forget(connection.as_str());
+        self.take_over(&tokens, record.clone(), 0)?;
         tokens.keep_unsaved(record);
         self.keep_trying_to_save(&tokens);
         let why = last.map_or_else(String::new, |error| format!(" ({error})"));

@@ -2,15 +2,12 @@
 //!
 //! Source: <https://docs.cronofy.com/developers/faqs/rate-limits> (50 requests a second, 500 a minute).
 
-use std::{
-    fmt,
-    num::NonZeroU32,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, num::NonZeroU32, sync::Mutex, time::Duration};
 
 use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
+
+use crate::lock::lock;
 
 /// How many requests a client sends. Shared by everything that uses the same client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +57,7 @@ impl Gate {
     /// How long it would have to wait, if that is beyond the deadline.
     pub(crate) async fn pass(&self, deadline: Instant) -> Result<(), Duration> {
         loop {
-            let closed_until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+            let closed_until = *lock(&self.closed_until);
             let Some(until) = closed_until else { break };
             let now = Instant::now();
             if until <= now {
@@ -83,14 +80,14 @@ impl Gate {
     /// Keeps every request back for a while: at most five minutes, lest a wrong clock silences a client for ever.
     pub(crate) fn close(&self, pause: Duration) {
         let until = Instant::now() + pause.min(LONGEST_PAUSE);
-        let mut closed_until = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed_until = lock(&self.closed_until);
         if closed_until.is_none_or(|before| before < until) {
             *closed_until = Some(until);
         }
     }
 
     fn open(&self, since: Instant) {
-        let mut closed_until = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed_until = lock(&self.closed_until);
         if *closed_until == Some(since) {
             *closed_until = None;
         }
